@@ -1,0 +1,35 @@
+/** Bundles the two binaries and the worker into dist/: ESM with shared chunks, so that nothing is loaded that is not called. */
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const root = import.meta.dirname;
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
+
+export async function bundle(outdir = `${root}/dist`): Promise<void> {
+  rmSync(outdir, { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      'infra-deployer': 'deployer-cli/main.ts',
+      'infra-deployer-server': 'invoker/server.ts',
+      worker: 'task-image/process.ts',
+    },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.18',
+    minifySyntax: true,
+    legalComments: 'none',
+    define: { INFRA_DEPLOYER_VERSION: JSON.stringify(version) },
+    // Fastify is CommonJS and calls require() at run time; the long name cannot clash with a bundled one.
+    banner: {
+      js: "import { createRequire as createRequireForBundledCommonJs } from 'node:module';const require = createRequireForBundledCommonJs(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  for (const bin of ['infra-deployer.js', 'infra-deployer-server.js']) chmodSync(`${outdir}/${bin}`, 0o755);
+}
+
+if (import.meta.main ?? process.argv[1] === import.meta.filename) await bundle();

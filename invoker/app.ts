@@ -1,0 +1,98 @@
+/** Builds the HTTP side of the control plane: strict reading, declared answers, no default of Fastify that forgives. */
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { schemaRefusal } from '../policies/schema-problem.ts';
+import { parseStrictJson } from '../policies/strict-json.ts';
+import { answerError, DoorError, errorBody, statusOf } from './errors.ts';
+import { openApi } from './openapi.ts';
+import { newSecret } from './secret.ts';
+
+export type App = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, for the audit trail of what could not be read. */
+    rawBody?: Buffer;
+  }
+}
+
+export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): App {
+  const app: App = Fastify({
+    logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 16 * 1024,
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    genReqId: () => newSecret().slice(0, 22),
+    // Nothing a client names may become our id for a request.
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 128 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    clientErrorHandler: (_error, socket) => {
+      if (!socket.writable) return;
+      const body = JSON.stringify(errorBody({ code: 'E_BAD_REQUEST', message: 'this is not HTTP' }, 'none'));
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+
+  // One compiled schema for bodies here, in direct invocations and in the worker: TypeBox's own, never coercing.
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const compiled = Compile(schema as TSchema);
+    return (value: unknown) =>
+      compiled.Check(value)
+        ? { value }
+        : {
+            error: new DoorError(
+              schemaRefusal(
+                schema as TSchema,
+                compiled.Errors(value),
+                httpPart === 'body' ? 'the body' : 'the address',
+              ),
+            ),
+          };
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    request.rawBody = bytes;
+    // An empty body is no body: some clients name a content type for every POST.
+    if (bytes.length === 0) return done(null, undefined);
+    const parsed = parseStrictJson(bytes);
+    if (parsed.ok) done(null, parsed.value);
+    else done(new DoorError(parsed.problem), undefined);
+  });
+
+  app.setErrorHandler((error, request, reply) => answerError(error as DoorError, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const problem = { code: 'E_NOT_FOUND', message: 'there is nothing at this address' } as const;
+    reply.code(statusOf(problem)).send(errorBody(problem, request.id));
+  });
+
+  const api = openApi();
+  app.addHook('onRoute', route => api.add(route));
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  app.get('/openapi.json', { schema: { hide: true } as object }, async () => api.document());
+  return app;
+}

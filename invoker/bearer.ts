@@ -1,0 +1,48 @@
+/** Who is asking, from the bearer token alone. */
+import type { FastifyRequest } from 'fastify';
+import type { Problem } from '../policies/contract/error.ts';
+import type { RunRecord } from './run.ts';
+import { type Keys, sameSecret } from './secret.ts';
+
+/** `deploy` creates runs, and reads and cancels its own; `audit` reads; `key` is whoever holds the key of one run. */
+export type Principal =
+  | { readonly kind: 'deploy'; readonly caller: string }
+  | { readonly kind: 'audit'; readonly caller: string }
+  | { readonly kind: 'key'; readonly secret: string }
+  | { readonly kind: 'nobody' };
+
+export interface Tokens {
+  readonly deploy: string;
+  readonly audit: string;
+}
+
+export function bearerOf(request: FastifyRequest): string | undefined {
+  const match = /^Bearer ([A-Za-z0-9._~+/=-]{1,512})$/i.exec(request.headers.authorization ?? '');
+  return match?.[1];
+}
+
+export function principalOf(secret: string | undefined, tokens: Tokens): Principal {
+  if (secret === undefined) return { kind: 'nobody' };
+  if (sameSecret(secret, tokens.deploy)) return { kind: 'deploy', caller: 'deploy token' };
+  if (sameSecret(secret, tokens.audit)) return { kind: 'audit', caller: 'audit token' };
+  return { kind: 'key', secret };
+}
+
+const keyLastsMs = 60 * 60 * 1000;
+
+/** The key of a run reads it until one hour after its end. */
+export function mayRead(principal: Principal, run: RunRecord, keys: Pick<Keys, 'runKey'>, now: number): boolean {
+  if (principal.kind === 'audit') return true;
+  if (principal.kind === 'deploy') return principal.caller === run.caller;
+  if (principal.kind !== 'key' || !sameSecret(principal.secret, keys.runKey(run.id))) return false;
+  return run.endedAt === undefined || now < run.endedAt + keyLastsMs;
+}
+
+export const mayCancel = (principal: Principal, run: RunRecord, keys: Pick<Keys, 'runKey'>, now: number): boolean =>
+  principal.kind !== 'audit' && mayRead(principal, run, keys, now);
+
+export const unauthenticated: Problem = {
+  code: 'E_UNAUTHENTICATED',
+  message: 'no token that is known here',
+  fix: 'send `authorization: Bearer …` with the token of `server.json` in the data directory (INFRA_DEPLOYER_TOKEN)',
+};

@@ -1,0 +1,121 @@
+/** The launcher on one machine: a worker is a child process in a session of its own, so that it outlives a server that dies. */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Launcher } from '../ledger.ts';
+import type { RunRecord } from '../run.ts';
+import { runProcesses, runVariable } from './run-processes.ts';
+
+export interface ChildProcessParts {
+  /** The bundled worker. */
+  readonly entry: string;
+  readonly work: string;
+  readonly state: string;
+  /** Where git, ssh and Terraform are looked for. */
+  readonly path: string;
+  readonly url: () => string;
+  readonly now: () => number;
+  /** From asking a worker that was given up to stop until it is killed. */
+  readonly graceMs: number;
+  /** A worker's process has ended. */
+  readonly exited: () => void;
+  /** What a worker said that ended without being able to tell the door. */
+  readonly report: (run: string, words: string) => void;
+}
+
+/** A worker that has told its end is given this long to exit by itself. */
+const courtesyMs = 2000;
+
+export function childProcessLauncher(parts: ChildProcessParts): Launcher {
+  const { entry, work, state, path, url, now, graceMs, exited, report } = parts;
+  const children = new Set<string>();
+  const settling = new Map<string, { since: number; asked: boolean }>();
+
+  return {
+    start: async (run, ticket) => {
+      const { id } = run;
+      const places = placesOf(run, work);
+      mkdirSync(places.run, { recursive: true, mode: 0o700 });
+      const output = openSync(places.words, 'w', 0o600);
+      try {
+        const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
+          detached: true,
+          stdio: ['ignore', output, output],
+          cwd: places.run,
+          env: {
+            PATH: path,
+            LANG: 'C.UTF-8',
+            [runVariable]: id,
+            INFRA_DEPLOYER_TICKET: ticket,
+            INFRA_DEPLOYER_DOOR: url(),
+            INFRA_DEPLOYER_RUN_DIR: places.run,
+            INFRA_DEPLOYER_CLONE_DIR: places.clone,
+            INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
+          },
+        });
+        const failed = await new Promise<string | undefined>(done => {
+          child.once('spawn', () => done(undefined));
+          child.once('error', error => done(error.message));
+        });
+        if (failed !== undefined) return { failed };
+        children.add(id);
+        child.once('exit', code => {
+          children.delete(id);
+          if (code !== 0) report(id, tail(places.words));
+          exited();
+        });
+        child.unref();
+        return {};
+      } finally {
+        closeSync(output);
+      }
+    },
+
+    settle: async run => {
+      const { id } = run;
+      const left = runProcesses(id);
+      if (left.length === 0 && !children.has(id)) {
+        settling.delete(id);
+        const places = placesOf(run, work);
+        for (const place of [places.run, places.clone]) rmSync(place, { recursive: true, force: true });
+        return true;
+      }
+      const seen = settling.get(id) ?? { since: now(), asked: false };
+      settling.set(id, seen);
+      const waited = now() - seen.since;
+      if (waited > courtesyMs + graceMs) for (const { pid } of left) signal(pid, 'SIGKILL');
+      else if (waited > courtesyMs && !seen.asked) {
+        seen.asked = true;
+        const worker = left.find(one => one.isWorker);
+        // A worker interrupts Terraform itself, and a second interrupt would make Terraform drop what it holds.
+        if (worker) signal(worker.pid, 'SIGTERM');
+        else for (const { pid } of left) signal(pid, 'SIGINT');
+      }
+      return false;
+    },
+  };
+}
+
+/** A run's own directory, short since sockets lie below it, and a clone's, which plan and apply of a path must share. */
+function placesOf({ id, repo, request }: RunRecord, work: string) {
+  // `~` can stand in no canonical path and `@` in no repository's name: two stacks never share a name.
+  const name = `${repo}@${request.path.replaceAll('/', '~')}`;
+  const run = join(work, id.slice(2, 12));
+  return { name, run, clone: join(work, name), words: join(run, 'worker.log') };
+}
+
+function tail(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-2000);
+  } catch {
+    return '';
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has just ended, which is what is wanted.
+  }
+}

@@ -1,0 +1,162 @@
+/** The whole control plane in one process: the doors on one address, the keeper on a timer, everything in one directory. */
+import type { FastifyServerOptions } from 'fastify';
+import { Type } from 'typebox';
+import { verifyChain } from '../../policies/audit-chain.ts';
+import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
+import { version } from '../../policies/contract/version.ts';
+import { buildApp } from '../app.ts';
+import { auditDoor } from '../doors/audit.ts';
+import { deployDoor } from '../doors/deploy.ts';
+import { workerDoor } from '../doors/worker.ts';
+import { keep } from '../keeper.ts';
+import type { Ledger } from '../ledger.ts';
+import { policyFile } from '../policy-source.ts';
+import { deriveKeys } from '../secret.ts';
+import { childProcessLauncher } from './child-process.ts';
+import { dataDirectory } from './data-directory.ts';
+import { planFiles } from './plan-files.ts';
+import { sqliteLedger } from './sqlite-ledger.ts';
+import { sqliteLogs } from './sqlite-logs.ts';
+
+export interface ControlPlaneOptions {
+  readonly policyFile: string;
+  readonly dataDir: string;
+  readonly host: string;
+  /** 0: the port of the server before, or a free one. */
+  readonly port: number;
+  readonly leaseMs: number;
+  readonly workers: number;
+  readonly workerEntry: string;
+  /** Where workers look for git, ssh and Terraform. */
+  readonly path: string;
+  readonly logger: NonNullable<FastifyServerOptions['logger']>;
+  readonly now: () => number;
+}
+
+const keeperMs = 1000;
+const heartbeatMs = 1000;
+const pollMs = 100;
+const graceMs = 120_000;
+const maxQueued = 1000;
+
+const HealthSchema = Type.Object({
+  status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]),
+  version: Type.String(),
+  problems: Type.Array(Type.String()),
+  runs: Type.Object({ queued: Type.Integer(), running: Type.Integer() }),
+});
+
+/** Starts everything; answers the url it listens on and how to stop. Workers go on without it for one lease. */
+export async function startControlPlane(
+  options: ControlPlaneOptions,
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { leaseMs, now } = options;
+  const app = buildApp(options.logger);
+  const policy = policyFile(options.policyFile, {
+    changed: ({ digest }) => app.log.info({ digest }, 'policy in force'),
+    broken: problems => app.log.error({ problems }, 'the policy file is broken; the last good one stays in force'),
+  });
+  const directory = dataDirectory(options.dataDir);
+  const { database, tokens } = directory;
+  const keys = deriveKeys(directory.rootKey);
+  const ledger = sqliteLedger({ database, keys, now });
+  const logs = sqliteLogs(database);
+  let url = '';
+  const { plans, routes } = planFiles({ directory: directory.plans, keys, url: () => url, now });
+  const broken = await chainProblem(ledger, keys.audit);
+
+  let failure: string | undefined;
+  let round: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+  /** At most one round at a time; a wake during a round is followed by another. */
+  const wake = (): void => {
+    again = true;
+    if (stopped) return;
+    round ??= (async () => {
+      while (again && !stopped) {
+        again = false;
+        try {
+          await keep(keeperParts);
+          failure = undefined;
+        } catch (error) {
+          failure = `the keeper failed: ${error instanceof Error ? error.message : error}`;
+          app.log.error({ err: error }, 'the keeper failed');
+        }
+      }
+      round = undefined;
+    })();
+  };
+
+  const launcher = childProcessLauncher({
+    entry: options.workerEntry,
+    work: directory.work,
+    state: directory.state,
+    path: options.path,
+    url: () => url,
+    now,
+    graceMs,
+    exited: wake,
+    report: (run, words) => app.log.error({ run, words }, 'a worker ended badly'),
+  });
+  const keeperParts = {
+    ledger,
+    launcher,
+    plans,
+    now,
+    startMs: leaseMs,
+    overtimeMs: graceMs + leaseMs,
+    workers: options.workers,
+  };
+
+  await app.register(deployDoor({ ledger, logs, policy, tokens, keys, now, wake, pollMs, maxQueued }));
+  await app.register(auditDoor({ ledger, tokens }));
+  await app.register(workerDoor({ ledger, logs, plans, policy, keys, now, wake, leaseMs, heartbeatMs, graceMs }));
+  await app.register(routes);
+  app.get(
+    '/healthz',
+    { schema: { summary: 'ok, or what is wrong', response: { 200: HealthSchema, 503: HealthSchema } } },
+    async (_request, reply) => {
+      const problems = [...policy.problems(), ...(broken ?? []), ...(failure === undefined ? [] : [failure])];
+      const open = await ledger.open();
+      reply.code(problems.length === 0 ? 200 : 503);
+      return {
+        status: problems.length === 0 ? ('ok' as const) : ('degraded' as const),
+        version,
+        problems,
+        runs: {
+          queued: open.filter(run => run.state === 'queued').length,
+          running: open.filter(run => run.state === 'starting' || run.state === 'running').length,
+        },
+      };
+    },
+  );
+
+  url = await app.listen({ host: options.host, port: options.port === 0 ? (directory.formerPort ?? 0) : options.port });
+  directory.announce(url);
+  const timer = setInterval(wake, keeperMs);
+  wake();
+
+  return {
+    url,
+    stop: async () => {
+      stopped = true;
+      clearInterval(timer);
+      await app.close();
+      await round;
+      database.close();
+    },
+  };
+}
+
+/** Checks the whole chain once, at the start: a trail that was changed while nobody looked is told in /healthz. */
+async function chainProblem(ledger: Ledger, key: Uint8Array): Promise<readonly string[] | undefined> {
+  let last: { seq: number; hash: string } | undefined;
+  for (;;) {
+    const page: readonly AuditEntry[] = await ledger.audit(last?.seq ?? 0, 1000);
+    if (page.length === 0) return undefined;
+    const verdict = verifyChain(page, key, last);
+    if (!verdict.ok) return [`the audit trail is broken at entry ${verdict.seq}: ${verdict.why}`];
+    last = verdict;
+  }
+}

@@ -1,0 +1,58 @@
+/** The keeper: ends what was not heard of, frees what is gone, starts what is next. Knows nothing but the ledger. */
+import { isLive } from '../policies/contract/run.ts';
+import { auditEvent } from './audit-event.ts';
+import type { Effects, Launcher, Ledger, Plans } from './ledger.ts';
+import { nextStarts } from './queue.ts';
+import { expire, failToStart, type RunRecord, release, start } from './run.ts';
+import { digestOf, newSecret } from './secret.ts';
+import { update } from './update.ts';
+
+export interface KeeperParts {
+  readonly ledger: Ledger;
+  readonly launcher: Launcher;
+  readonly plans: Plans;
+  readonly now: () => number;
+  /** From handing out a ticket until a worker must have claimed it. */
+  readonly startMs: number;
+  /** How far past its deadline a run may be before the keeper ends it: the worker's own grace, and a lease. */
+  readonly overtimeMs: number;
+  /** Runs that may have a worker at the same time. */
+  readonly workers: number;
+}
+
+/** One round of the keeper. Safe to repeat, to run twice at once, and to be killed in. */
+export async function keep(parts: KeeperParts): Promise<void> {
+  const { ledger, launcher, now, overtimeMs, workers } = parts;
+  for (const run of await ledger.open()) {
+    const expired = expire(run, now(), overtimeMs);
+    if (expired) await ledger.transition(run.version, expired, ended(expired));
+  }
+  for (const run of await ledger.open()) {
+    if (isLive(run) || !run.occupied || !(await launcher.settle(run))) continue;
+    await discardSpentPlan(run, parts);
+    await ledger.transition(run.version, release(run));
+  }
+  for (const run of nextStarts(await ledger.open(), workers)) await launch(run, parts);
+}
+
+async function launch(run: RunRecord, { ledger, launcher, now, startMs }: KeeperParts): Promise<void> {
+  const ticket = newSecret();
+  const starting = start(run, digestOf(ticket), now(), startMs);
+  if (!starting.ok) return;
+  // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
+  const stored = await ledger.transition(run.version, starting.value);
+  if (typeof stored === 'string') return;
+  const { failed } = await launcher.start(stored, ticket);
+  if (failed === undefined) return;
+  const problem = { code: 'E_WORKER_START', message: `the worker could not be started: ${failed}` } as const;
+  await update(ledger, run.id, run => ({ ok: true, value: failToStart(run, problem, now()) }), ended);
+}
+
+/** A plan that was applied, or tried to be, is of no more use and may hold secrets. */
+async function discardSpentPlan(run: RunRecord, { ledger, plans }: KeeperParts): Promise<void> {
+  if (run.request.command !== 'apply' || run.planId === undefined) return;
+  const stored = await ledger.receipt(run.planId);
+  if (stored?.status === 'spent') await plans.remove(run.planId);
+}
+
+const ended = (run: RunRecord): Effects => ({ audit: auditEvent('ended', run) });

@@ -1,0 +1,76 @@
+/** The ledger's port: runs, queue, leases, receipts and the audit chain, changed together or not at all. */
+import type { AuditEntry, AuditEvent } from '../policies/contract/audit-entry.ts';
+import type { Receipt } from '../policies/contract/receipt.ts';
+import type { LogLine, State } from '../policies/contract/run.ts';
+import type { StoredReceipt } from '../policies/receipt.ts';
+import type { RunRecord } from './run.ts';
+
+/** What a transition does besides changing the run. */
+export interface Effects {
+  readonly audit?: AuditEvent;
+  /** A new receipt for a plan that may be applied. */
+  readonly receipt?: Receipt;
+  /** The receipt this apply uses up; every other good receipt of the path becomes stale. Refused unless it is good. */
+  readonly spend?: string;
+}
+
+export interface RunQuery {
+  readonly repo?: string;
+  readonly path?: string;
+  readonly state?: State;
+  readonly limit: number;
+}
+
+export interface Ledger {
+  /**
+   * Stores a new run and its audit entry in one transaction. Where the caller has used the `requestId` before, nothing
+   * is stored and the run of that time is answered.
+   */
+  create(run: RunRecord, audit: AuditEvent): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
+  get(id: string): Promise<RunRecord | undefined>;
+  /** The run this caller made with this `requestId`. */
+  asked(caller: string, requestId: string): Promise<RunRecord | undefined>;
+  /**
+   * One transaction: the run, its audit entry and its receipt. Answers the stored run, or why nothing was stored:
+   * `conflict` (the run is no longer at `expectedVersion`) or `spent` (the receipt is not good any more).
+   */
+  transition(expectedVersion: number, next: RunRecord, effects?: Effects): Promise<RunRecord | 'conflict' | 'spent'>;
+  /** Runs that are live or still occupied, in arrival order. */
+  open(): Promise<readonly RunRecord[]>;
+  /** Newest first. */
+  list(query: RunQuery): Promise<readonly RunRecord[]>;
+  receipt(planId: string): Promise<StoredReceipt | undefined>;
+  receipts(repo: string, path: string): Promise<readonly StoredReceipt[]>;
+  /** An audit entry that belongs to no run: refusals, changes of the policy. */
+  record(event: AuditEvent): Promise<void>;
+  /** Entries after `seq`, oldest first. */
+  audit(after: number, limit: number): Promise<readonly AuditEntry[]>;
+}
+
+export interface LogPage {
+  readonly lines: LogLine[];
+  readonly cursor: number;
+  readonly more: boolean;
+}
+
+export interface Logs {
+  /** Stores batch `seq`, which must be the next; one that is there already is ignored. False where a batch is missing. */
+  append(run: string, seq: number, lines: readonly LogLine[]): Promise<boolean>;
+  /** Lines from batch `cursor` on, about `bytes` of them, the cursor after them, and whether there are more by now. */
+  read(run: string, cursor: number, bytes: number): Promise<LogPage>;
+}
+
+/** Where saved plans lie. A url is a grant of its own: one key, one digest, one size, a short time. */
+export interface Plans {
+  grantUpload(planId: string, bound: { digest: string; size: number }): Promise<string>;
+  grantDownload(planId: string): Promise<string>;
+  has(planId: string): Promise<boolean>;
+  remove(planId: string): Promise<void>;
+}
+
+export interface Launcher {
+  /** Starts a worker that may claim the run with this ticket. A failure is a sentence. */
+  start(run: RunRecord, ticket: string): Promise<{ readonly failed?: string }>;
+  /** Ends what is left of an ended run's worker, gently first; true once nothing is left. Called again until then. */
+  settle(run: RunRecord): Promise<boolean>;
+}

@@ -1,0 +1,277 @@
+/** The states of a run as pure functions: each takes a run and what happened, and returns the run that follows. */
+
+import { errorCatalog, isErrorCode, ok, type Problem, type Result, refuse } from '../policies/contract/error.ts';
+import type { Request, RequestBody } from '../policies/contract/request.ts';
+import {
+  type Change,
+  type Counts,
+  isLive,
+  type Phase,
+  phaseNames,
+  type Run,
+  type State,
+} from '../policies/contract/run.ts';
+import type { Finish } from '../policies/contract/worker.ts';
+import type { AllowedRef } from '../policies/evaluate.ts';
+
+/** A run as the ledger keeps it: times in milliseconds since 1970, secrets only as SHA-256. */
+export interface RunRecord {
+  readonly id: string;
+  /** Grows by one with every transition; a writer that holds an older one is refused. */
+  readonly version: number;
+  /** Arrival order, given by the ledger. */
+  readonly seq: number;
+  readonly request: RequestBody;
+  /** The one commit that is meant, where the request or the plan it names says so. */
+  readonly wanted?: string;
+  readonly repo: string;
+  readonly refs: readonly AllowedRef[] | 'reachable';
+  readonly rule: string;
+  readonly caller: string;
+  readonly state: State;
+  readonly phase: Phase;
+  readonly phaseSince: number;
+  readonly timings: Readonly<Record<string, number>>;
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly ticketHash?: string;
+  readonly tokenHash?: string;
+  /** The worker must be heard of before this instant. */
+  readonly leaseUntil?: number;
+  readonly deadline?: number;
+  readonly cancelRequested: boolean;
+  /** INVARIANT: true from the moment a worker may exist until the launcher has seen that it is gone; the path is held. */
+  readonly occupied: boolean;
+  readonly terraformStarted: boolean;
+  readonly ref?: string;
+  readonly commit?: string;
+  readonly tip?: string;
+  /** The plan may be applied, so it is stored. */
+  readonly keepPlan: boolean;
+  readonly upload?: { readonly digest: string; readonly size: number };
+  readonly planId?: string;
+  readonly hasChanges?: boolean;
+  readonly counts?: Counts;
+  readonly changes?: readonly Change[];
+  readonly tool?: { readonly binary: string; readonly version: string };
+  readonly serial?: { readonly before?: number; readonly after?: number };
+  readonly error?: { readonly code: string; readonly message: string; readonly fix?: string };
+}
+
+export interface Admission {
+  readonly id: string;
+  readonly request: Request;
+  readonly repo: string;
+  readonly refs: readonly AllowedRef[] | 'reachable';
+  readonly rule: string;
+  readonly caller: string;
+  readonly now: number;
+  /** The commit that is meant: the request's `sha`, or that of the plan to apply. */
+  readonly commit?: string;
+}
+
+export function newRun(admission: Admission): RunRecord {
+  const { id, request, repo, refs, rule, caller, now, commit } = admission;
+  const { replace, ...rest } = request;
+  return {
+    id,
+    version: 0,
+    seq: 0,
+    request: { ...rest, ref: request.ref.text, ...(replace ? { replace: [...replace] } : {}) },
+    ...(commit === undefined ? {} : { wanted: commit }),
+    repo,
+    refs,
+    rule,
+    caller,
+    state: 'queued',
+    phase: 'queue',
+    phaseSince: now,
+    timings: {},
+    createdAt: now,
+    cancelRequested: false,
+    occupied: false,
+    terraformStarted: false,
+    keepPlan: false,
+    ...(request.planId === undefined ? {} : { planId: request.planId }),
+  };
+}
+
+/** The keeper hands the run to a launcher: whoever shows the ticket before `startMs` are over gets it. */
+export function start(run: RunRecord, ticketHash: string, now: number, startMs: number): Result<RunRecord> {
+  if (run.state !== 'queued') return ended(run);
+  return ok({
+    ...enter(run, 'worker', now),
+    state: 'starting',
+    startedAt: now,
+    ticketHash,
+    leaseUntil: now + startMs,
+    occupied: true,
+  });
+}
+
+/** The worker takes the run; its ticket is worth nothing from now on. */
+export function claim(
+  run: RunRecord,
+  hashes: { ticket: string; token: string },
+  now: number,
+  times: { leaseMs: number; deadlineMs: number },
+): Result<RunRecord> {
+  if (run.state !== 'starting' || run.ticketHash !== hashes.ticket) return ended(run);
+  const { ticketHash: _spent, ...rest } = enter(run, 'source', now);
+  return ok({
+    ...rest,
+    state: 'running',
+    tokenHash: hashes.token,
+    leaseUntil: now + times.leaseMs,
+    deadline: now + times.deadlineMs,
+  });
+}
+
+export function beat(run: RunRecord, now: number, leaseMs: number): Result<RunRecord> {
+  if (run.state !== 'running') return ended(run);
+  return ok({ ...run, leaseUntil: now + leaseMs });
+}
+
+/** Once only, and before Terraform starts: what unreviewed code says later cannot change what the run is about. */
+export function resolve(
+  run: RunRecord,
+  source: { ref: string; commit: string; tip: string; keepPlan: boolean; planId?: string },
+): Result<RunRecord> {
+  if (run.state !== 'running') return ended(run);
+  if (run.commit !== undefined || run.terraformStarted)
+    return refuse('E_BAD_REQUEST', 'the source of this run is settled');
+  if (run.wanted !== undefined && run.wanted !== source.commit)
+    return refuse('E_BAD_REQUEST', 'the commit is not the one that was asked for');
+  const listed = run.refs === 'reachable' || run.refs.some(allowed => allowed.ref === source.ref);
+  if (!listed) return refuse('E_REF_NOT_ALLOWED', `\`${source.ref}\` is not a ref this run may use`);
+  return ok({ ...run, ...source });
+}
+
+/** Phases only go forward, and nothing of the repository runs before its source is settled. */
+export function advance(run: RunRecord, phase: Phase, now: number): Result<RunRecord> {
+  if (run.state !== 'running') return ended(run);
+  if (phase === run.phase) return ok(run);
+  if (phaseNames.indexOf(phase) < phaseNames.indexOf(run.phase))
+    return refuse('E_BAD_REQUEST', 'phases only go forward');
+  const runsCode = phase === 'init' || phase === 'plan' || phase === 'apply';
+  if (runsCode && run.commit === undefined) return refuse('E_BAD_REQUEST', 'the source of this run is not settled');
+  if (phase === 'apply' && run.request.command !== 'apply') return refuse('E_BAD_REQUEST', 'this run is a plan');
+  return ok({ ...enter(run, phase, now), terraformStarted: run.terraformStarted || runsCode });
+}
+
+export function cancel(run: RunRecord, now: number): Result<RunRecord> {
+  if (run.state === 'queued' || run.state === 'starting')
+    return ok(end(run, 'canceled', now, { code: 'E_CANCELED', message: 'the run was canceled before it began' }));
+  if (run.state === 'running') return ok({ ...run, cancelRequested: true });
+  return refuse('E_RUN_ENDED', `the run has already ended: ${run.state}`);
+}
+
+/** What the worker says of the end. Its words are kept, its verdict counts; only known codes pass. */
+export function finish(run: RunRecord, report: Finish, now: number): Result<RunRecord> {
+  if (run.state !== 'running') return ended(run);
+  const problem =
+    report.outcome === 'succeeded'
+      ? undefined
+      : (report.error ?? { code: 'E_WORKER', message: 'the worker gave no reason' });
+  const error = problem && { ...problem, code: isErrorCode(problem.code) ? problem.code : 'E_WORKER' };
+  const settled = end(run, report.outcome, now, error);
+  const { hasChanges, counts, changes, tool, state } = report;
+  const serial = state && {
+    ...(state.before === undefined ? {} : { before: state.before }),
+    ...(state.after === undefined ? {} : { after: state.after }),
+  };
+  return ok({
+    ...settled,
+    ...(hasChanges === undefined ? {} : { hasChanges }),
+    ...(counts ? { counts } : {}),
+    ...(changes ? { changes } : {}),
+    ...(tool ? { tool } : {}),
+    ...(serial ? { serial } : {}),
+  });
+}
+
+/**
+ * What the keeper makes of a worker that was not heard of in time, or goes on `overtimeMs` past its deadline (the worker
+ * ends itself before that); undefined while there is nothing to do.
+ */
+export function expire(run: RunRecord, now: number, overtimeMs: number): RunRecord | undefined {
+  const leaseOver = run.leaseUntil !== undefined && run.leaseUntil < now;
+  if (run.state === 'starting' && leaseOver)
+    return end(run, 'failed', now, {
+      code: 'E_WORKER_START',
+      message: 'the worker did not start in time',
+      fix: "look at the server's log, then ask again",
+    });
+  if (run.state !== 'running') return undefined;
+  if (leaseOver)
+    return end(run, 'lost', now, {
+      code: 'E_LOST',
+      message: 'the worker was not heard of for one lease',
+      fix: run.phase === 'apply' ? 'plan the path again to see what was done' : 'ask again',
+    });
+  if (run.deadline !== undefined && run.deadline + overtimeMs < now)
+    return end(run, 'timed_out', now, { code: 'E_TIMED_OUT', message: 'the run did not stop at its deadline' });
+  return undefined;
+}
+
+/** The launcher could not start a worker at all. */
+export const failToStart = (run: RunRecord, problem: Problem, now: number): RunRecord =>
+  end({ ...run, occupied: false }, 'failed', now, problem);
+
+/** The launcher has seen that no process of the run is left. */
+export const release = (run: RunRecord): RunRecord => ({ ...run, occupied: false });
+
+/** What the CLI ends with after this run; undefined while it is live. */
+export function exitCodeOf(run: Pick<RunRecord, 'state' | 'error'>): number | undefined {
+  if (isLive(run)) return undefined;
+  if (run.state === 'succeeded') return 0;
+  return run.error && isErrorCode(run.error.code) ? errorCatalog[run.error.code].exit : 1;
+}
+
+/** The run as callers see it; `queue` is its place while it waits. */
+export function publicRun(run: RunRecord, queue?: { position: number; ahead: readonly string[] }): Run {
+  const exitCode = exitCodeOf(run);
+  const at = (ms: number): string => new Date(ms).toISOString();
+  return {
+    id: run.id,
+    command: run.request.command,
+    mode: run.request.mode ?? 'normal',
+    repo: run.repo,
+    requestedRef: run.request.ref,
+    path: run.request.path,
+    state: run.state,
+    phase: run.phase,
+    terraformStarted: run.terraformStarted,
+    rule: run.rule,
+    caller: run.caller,
+    createdAt: at(run.createdAt),
+    timings: run.timings,
+    ...(queue && run.state === 'queued' ? { position: queue.position, ahead: [...queue.ahead] } : {}),
+    ...(run.ref === undefined ? {} : { ref: run.ref }),
+    ...(run.commit === undefined ? {} : { commit: run.commit }),
+    ...(run.tip === undefined ? {} : { tip: run.tip }),
+    ...(run.planId === undefined ? {} : { planId: run.planId }),
+    ...(run.hasChanges === undefined ? {} : { hasChanges: run.hasChanges }),
+    ...(run.counts ? { counts: run.counts } : {}),
+    ...(run.changes ? { changes: [...run.changes] } : {}),
+    ...(run.tool ? { tool: run.tool } : {}),
+    ...(run.serial ? { serial: run.serial } : {}),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(run.error ? { error: run.error } : {}),
+    ...(run.startedAt === undefined ? {} : { startedAt: at(run.startedAt) }),
+    ...(run.endedAt === undefined ? {} : { endedAt: at(run.endedAt) }),
+  };
+}
+
+function enter(run: RunRecord, phase: Phase, now: number): RunRecord {
+  const timings = { ...run.timings, [run.phase]: (run.timings[run.phase] ?? 0) + now - run.phaseSince };
+  return { ...run, phase, phaseSince: now, timings };
+}
+
+function end(run: RunRecord, state: State, now: number, error?: RunRecord['error']): RunRecord {
+  const { ticketHash: _ticket, leaseUntil: _lease, ...rest } = enter(run, run.phase, now);
+  return { ...rest, state, endedAt: now, ...(error ? { error } : {}) };
+}
+
+const ended = (run: RunRecord) => refuse('E_RUN_ENDED', `the run is ${run.state}`);

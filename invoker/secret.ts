@@ -1,0 +1,44 @@
+/** Secrets of the control plane: random ids and tickets, what is kept of them, and keys derived from one root key. */
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+
+const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** `r_` and 128 random bits, in base32 without padding. */
+export function newRunId(bytes: Uint8Array = randomBytes(16)): string {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  let id = 'r_';
+  for (let at = 0; at < bits.length; at += 5) id += base32[Number.parseInt(bits.slice(at, at + 5).padEnd(5, '0'), 2)];
+  return id;
+}
+
+/** 256 random bits for a bearer to show. */
+export const newSecret = (): string => randomBytes(32).toString('base64url');
+
+/** What is stored of a secret. A plain digest is enough: secrets are random, not chosen by people. */
+export const digestOf = (secret: string | Uint8Array): string => createHash('sha256').update(secret).digest('hex');
+
+export const sameSecret = (a: string, b: string): boolean =>
+  timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+
+/** The keys of one installation; no worker and no reader holds any of them. */
+export interface Keys {
+  readonly audit: Uint8Array;
+  readonly receipt: Uint8Array;
+  readonly plan: Uint8Array;
+  readonly grant: Uint8Array;
+  /** The key of a run for its caller: derived, so that an answer that got lost can be given again. */
+  readonly runKey: (runId: string) => string;
+}
+
+export function deriveKeys(root: Uint8Array): Keys {
+  const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', root, '', `infra-deployer ${purpose}`, 32));
+  const runKeys = derive('run key');
+  return {
+    audit: derive('audit'),
+    receipt: derive('receipt'),
+    plan: derive('plan'),
+    grant: derive('grant'),
+    runKey: runId => `k_${createHmac('sha256', runKeys).update(runId).digest('base64url')}`,
+  };
+}

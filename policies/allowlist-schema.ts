@@ -1,0 +1,156 @@
+/** The policy file as it is written: its schema, with what belongs in every place, and the types made from it. */
+import { type Static, Type } from 'typebox';
+import { CommandSchema } from './contract/request.ts';
+import { parsePattern } from './pattern.ts';
+
+const closed = { additionalProperties: false } as const;
+
+const NameSchema = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+  description: 'a name of at most 64 letters, digits, `.`, `_` and `-`',
+});
+
+const patterns = (kind: 'ref' | 'path', description: string) =>
+  Type.Array(
+    Type.Refine(
+      Type.String({ description }),
+      text => parsePattern(text, kind).ok,
+      text => flaw(text, kind),
+    ),
+    { minItems: 1, description },
+  );
+
+const flaw = (text: string, kind: 'ref' | 'path'): string => {
+  const parsed = parsePattern(text, kind);
+  return parsed.ok ? '' : `is no pattern: ${parsed.problem.message}; fix: ${parsed.problem.fix}`;
+};
+
+const PathsSchema = patterns('path', 'paths from the root of the repository, like `prod/vpc` or `prod/**`');
+const RefsSchema = patterns('ref', 'full refs, like `refs/heads/main`, `refs/tags/release/*` or `refs/heads/**`');
+const CommandsSchema = Type.Array(CommandSchema, { minItems: 1, description: '[plan], [apply] or [plan, apply]' });
+
+const RuleObject = Type.Object(
+  {
+    name: NameSchema,
+    allow: Type.Optional(CommandsSchema),
+    deny: Type.Optional(CommandsSchema),
+    refs: Type.Optional(RefsSchema),
+    paths: Type.Optional(PathsSchema),
+  },
+  {
+    ...closed,
+    description: 'a name, `allow` or `deny`, `refs` and `paths`; only a deny rule may leave out `refs` or `paths`',
+  },
+);
+export type RuleBody = Static<typeof RuleObject>;
+
+const ruleFlaw = ({ allow, deny, refs, paths }: RuleBody): string => {
+  if ((allow === undefined) === (deny === undefined))
+    return 'must have either `allow` or `deny`; fix: keep one of them';
+  if (allow === undefined) return '';
+  if (refs === undefined || paths === undefined)
+    return 'allows, but not from where or what; fix: add `refs` and `paths`';
+  const unreviewed = allow.includes('apply') && refs.some(ref => ref.startsWith('refs/merge-requests/'));
+  return unreviewed ? 'allows apply from merge requests, which anybody may open; fix: allow only plan from them' : '';
+};
+
+const RuleSchema = Type.Refine(RuleObject, rule => ruleFlaw(rule) === '', ruleFlaw);
+
+const BackendSchema = Type.Object(
+  {
+    type: Type.String({ pattern: '^[a-z][a-z0-9_]*$', description: 'the name of a backend, like `s3`' }),
+    config: Type.Record(
+      Type.String({ pattern: '^[a-z][a-z0-9_]*$' }),
+      Type.String({
+        pattern: '^(?:[^{}\\u0000-\\u001f\\u007f]|\\{path\\}|\\{repo\\})*$',
+        description: 'a text on one line, whose only braces are `{path}` and `{repo}`',
+      }),
+      { ...closed, description: 'the settings of the backend, like `bucket`' },
+    ),
+  },
+  { ...closed, description: '`type` and `config` of the backend that keeps the state' },
+);
+
+const count = (description: string) => Type.Integer({ minimum: 1, maximum: 720, description });
+
+const StackSchema = Type.Object(
+  {
+    paths: PathsSchema,
+    binary: Type.Optional(
+      Type.Enum(['terraform', 'tofu', 'terragrunt'], {
+        description: 'the program that plans and applies; terraform when left out',
+      }),
+    ),
+    version: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]+\\.[0-9]+\\.[0-9]+(?:-[0-9A-Za-z.-]+)?$',
+        description: 'the exact version in quotes, like "1.11.4"',
+      }),
+    ),
+    backend: Type.Optional(BackendSchema),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          minutes: Type.Optional(count('the minutes after which a run is stopped, 1 to 720; 30 when left out')),
+          plan_hours: Type.Optional(count('the hours a plan may wait for its apply, 1 to 720; 24 when left out')),
+        },
+        { ...closed, description: '`minutes` and `plan_hours`' },
+      ),
+    ),
+  },
+  { ...closed, description: 'how the stacks at `paths` run' },
+);
+export type StackBody = Static<typeof StackSchema>;
+
+const sshUrl = [
+  '^ssh://[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,4})?/[A-Za-z0-9._~/+@-]+$',
+  '^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9_~/][A-Za-z0-9._~/+@-]*$',
+];
+const localUrl = '^/[^\\u0000-\\u001f\\u007f]+$';
+
+const RepositoryObject = Type.Object(
+  {
+    url: Type.String({
+      pattern: [...sshUrl, localUrl].join('|'),
+      description: 'git@host:path, ssh://git@host:port/path, or an absolute path of this machine',
+    }),
+    deploy_key: Type.Optional(
+      Type.String({
+        pattern: '^file:/[^\\u0000-\\u001f\\u007f]+$|^arn:[A-Za-z0-9:/_+=.@-]+$',
+        description: 'file:/absolute/path of a private key, or the arn: of the secret that holds it',
+      }),
+    ),
+    known_hosts: Type.Optional(
+      Type.String({
+        pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*[!-~][^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*$',
+        description: "the server's host keys, in lines of the form `host type key`",
+      }),
+    ),
+    rules: Type.Array(RuleSchema, { minItems: 1, description: 'who may do what; what no rule allows is denied' }),
+    stacks: Type.Optional(
+      Type.Array(StackSchema, { minItems: 1, description: 'how stacks run: a list of settings for paths' }),
+    ),
+  },
+  { ...closed, description: 'url, deploy_key and known_hosts for ssh, rules, and stacks if needed' },
+);
+export type RepositoryBody = Static<typeof RepositoryObject>;
+
+const RepositorySchema = Type.Refine(
+  RepositoryObject,
+  ({ url, deploy_key, known_hosts }) => url.startsWith('/') || (deploy_key !== undefined && known_hosts !== undefined),
+  () => 'is reached by ssh, but has no `deploy_key` or no `known_hosts`; fix: add both',
+);
+
+/** The whole file. The JSON Schema for editors is this, written out. */
+export const AllowlistSchema = Type.Object(
+  {
+    version: Type.Literal(1, { description: '1, the version of this format' }),
+    repositories: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }), RepositorySchema, {
+      ...closed,
+      minProperties: 1,
+      description: 'a map from the name of each repository to its url, rules and stacks',
+    }),
+  },
+  { ...closed, description: '`version: 1` and `repositories`' },
+);
+export type AllowlistBody = Static<typeof AllowlistSchema>;

@@ -1,0 +1,117 @@
+/** Checks a policy against its schema and its rules among each other, and collects everything that is wrong with it. */
+
+import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
+import { type Policy, policyOf, stackEntryOf } from './allowlist.ts';
+import { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
+import { quote } from './quote.ts';
+import { placeName, type SchemaProblem, schemaProblems } from './schema-problem.ts';
+import { conflicts } from './stack.ts';
+
+export interface PolicyProblem {
+  /** Keys and indices from the top; the last one may be a key that is missing. */
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly fix: string;
+}
+
+export type CheckedPolicy =
+  | { readonly ok: true; readonly policy: Policy }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
+
+const schema = Compile(AllowlistSchema);
+
+/** All problems of form are found first; how rules and stacks fit together is checked once every one can be read. */
+export function checkPolicy(body: unknown): CheckedPolicy {
+  if (!schema.Check(body)) return { ok: false, problems: formProblems(body) };
+  const problems = Object.entries(body.repositories)
+    .flatMap(([name, repository]) => repositoryProblems(['repositories', name], repository))
+    .concat(sharedUrls(body));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: policyOf(body) };
+}
+
+/** TypeBox stops at eight errors by default: enough for a caller, too few for somebody who mends a file. */
+function formProblems(body: unknown): PolicyProblem[] {
+  const { maxErrors } = Settings.Get();
+  Settings.Set({ maxErrors: 1000 });
+  const errors = schema.Errors(body);
+  Settings.Set({ maxErrors });
+  return schemaProblems(AllowlistSchema, errors).map(inOurWords);
+}
+
+function inOurWords({ path, kind, message, fix }: SchemaProblem): PolicyProblem {
+  const place = placeName(path, 'the policy');
+  const key = path.at(-1) ?? '';
+  if (kind === 'unknown' && path.length === 2 && path[0] === 'repositories') {
+    return { path, message: `${place} does not have a name that can be used`, fix: `give ${nameForm}` };
+  }
+  if (kind === 'unknown' && later.has(key)) {
+    return { path, message: `${place} is not supported by this version, it would not be enforced`, fix };
+  }
+  return { path, message: `${place} ${message}`, fix };
+}
+
+const nameForm = 'a name of at most 64 letters, digits, `.`, `_` and `-`';
+
+/** Keys that a later version reads. Ignoring one would open what its writer meant to close. */
+const later: ReadonlySet<string> = new Set([
+  ...['reads', 'worker', 'plan', 'apply', 'dir', 'workspace', 'var_files', 'lock_file', 'env', 'modules', 'gate'],
+  ...['identity', 'issuers', 'trust_invoker', 'modes', 'expires'],
+]);
+
+function repositoryProblems(at: readonly string[], { rules, stacks = [] }: RepositoryBody): PolicyProblem[] {
+  const names = rules.map(({ name }) => name);
+  const twice = names.flatMap((name, index) =>
+    names.indexOf(name) < index
+      ? [
+          problem(
+            [...at, 'rules', `${index}`, 'name'],
+            'is the name of another rule too',
+            'give each rule its own name',
+          ),
+        ]
+      : [],
+  );
+  const entries = stacks.map(stackEntryOf);
+  const clashes = entries.flatMap((entry, index) =>
+    entries
+      .slice(0, index)
+      .flatMap((earlier, other) =>
+        conflicts(earlier, entry).map(key =>
+          problem(
+            [...at, 'stacks', `${index}`],
+            `sets ${writtenAs[key]} differently from stacks[${other}], for paths that both match`,
+            'make the values equal, or the paths apart',
+          ),
+        ),
+      ),
+  );
+  return [...twice, ...clashes];
+}
+
+const writtenAs = {
+  binary: '`binary`',
+  version: '`version`',
+  backend: '`backend`',
+  minutes: '`limits.minutes`',
+  planHours: '`limits.plan_hours`',
+} as const;
+
+/** A url stands for its repository in requests, so it must say which. */
+function sharedUrls(body: AllowlistBody): PolicyProblem[] {
+  const first = new Map<string, string>();
+  return Object.entries(body.repositories).flatMap(([name, { url }]) => {
+    const other = first.get(url);
+    if (other === undefined) first.set(url, name);
+    const message = `is the url of repository ${quote(other ?? '')} too`;
+    return other === undefined
+      ? []
+      : [problem(['repositories', name, 'url'], message, 'merge the two into one repository')];
+  });
+}
+
+const problem = (path: readonly string[], message: string, fix: string): PolicyProblem => ({
+  path,
+  message: `${placeName(path, 'the policy')} ${message}`,
+  fix,
+});

@@ -1,0 +1,96 @@
+/** The protocol between a worker and the worker door: the same for a child process, a container and a task. */
+import { type Static, Type } from 'typebox';
+import { CommandSchema, CommitShaSchema, ModeSchema, RequestSchema, RunIdSchema } from './request.ts';
+import { ChangeSchema, CountsSchema, LogLineSchema } from './run.ts';
+
+const closed = { additionalProperties: false } as const;
+const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** Trades the single-use ticket for a token that is good for this run until it ends. */
+export const ClaimSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+
+export const ClaimedSchema = Type.Object({
+  token: Type.String(),
+  run: Type.String(),
+  command: CommandSchema,
+  mode: ModeSchema,
+  request: RequestSchema,
+  repoName: Type.String(),
+  repository: Type.Unknown({ description: "the repository's section of the policy, checked again by the worker" }),
+  commit: Type.Optional(Type.String({ description: 'the commit that is meant, where the door knows it' })),
+  leaseMs: Type.Integer({ description: 'without an answer from the door for this long the worker stops' }),
+  heartbeatMs: Type.Integer(),
+  deadlineMs: Type.Integer({ description: 'from now on; then Terraform gets SIGINT' }),
+  graceMs: Type.Integer({ description: 'from SIGINT to SIGKILL' }),
+});
+export type Claimed = Static<typeof ClaimedSchema>;
+
+/** Every answer to a running worker may tell it to stop, and why. */
+export const OrdersSchema = Type.Object({ stop: Type.Optional(Type.Literal('canceled')) });
+export type Orders = Static<typeof OrdersSchema>;
+
+/** `seq` counts the batches of a run from 0; a batch that is sent twice is stored once. */
+export const LogBatchSchema = Type.Object(
+  { seq: Type.Integer({ minimum: 0 }), lines: Type.Array(LogLineSchema, { maxItems: 5000 }) },
+  closed,
+);
+export type LogBatch = Static<typeof LogBatchSchema>;
+
+/** Sent once, before anything of the repository runs: which commit this run is about. */
+export const SourceSchema = Type.Object(
+  { ref: Type.String({ maxLength: 1024 }), commit: CommitShaSchema, tip: CommitShaSchema },
+  closed,
+);
+
+/** For an apply: the one plan that may be applied. */
+export const SourceAnswerSchema = Type.Object({
+  keepPlan: Type.Boolean({ description: 'the plan may be applied later: store it' }),
+  plan: Type.Optional(
+    Type.Object({ planId: Type.String(), url: Type.String(), digest: Type.String(), size: Type.Integer() }),
+  ),
+});
+export type SourceAnswer = Static<typeof SourceAnswerSchema>;
+
+/** The worker enters a phase. Entering `apply` spends the receipt; the door may refuse it. */
+export const PhaseReportSchema = Type.Object(
+  { phase: Type.Enum(['source', 'init', 'plan', 'apply', 'finish']) },
+  closed,
+);
+
+export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1 }) }, closed);
+export const PlanGrantedSchema = Type.Object({ url: Type.String() });
+
+export const FinishSchema = Type.Object(
+  {
+    outcome: Type.Enum(['succeeded', 'failed', 'canceled', 'timed_out']),
+    error: Type.Optional(
+      Type.Object(
+        {
+          code: Type.String({ maxLength: 64 }),
+          message: Type.String({ maxLength: 4096 }),
+          fix: Type.Optional(Type.String({ maxLength: 4096 })),
+        },
+        closed,
+      ),
+    ),
+    hasChanges: Type.Optional(Type.Boolean({ description: 'the plan would change something, outputs included' })),
+    counts: Type.Optional(CountsSchema),
+    changes: Type.Optional(Type.Array(ChangeSchema, { maxItems: 2000 })),
+    tool: Type.Optional(
+      Type.Object({ binary: Type.String({ maxLength: 32 }), version: Type.String({ maxLength: 64 }) }, closed),
+    ),
+    lockDigest: Type.Optional(digest),
+    state: Type.Optional(
+      Type.Object(
+        {
+          lineage: Type.Optional(Type.String({ maxLength: 128 })),
+          before: Type.Optional(Type.Integer()),
+          after: Type.Optional(Type.Integer()),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type Finish = Static<typeof FinishSchema>;

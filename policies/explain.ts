@@ -1,0 +1,41 @@
+/** Tells a person what was denied and what to do instead. */
+import type { Request } from './contract/request.ts';
+import type { Reason } from './evaluate.ts';
+import { quote } from './quote.ts';
+
+/** Made of the first reason, which is the most telling; commands in the fix are ready to paste. */
+export function explainDenial(
+  request: Request,
+  reasons: readonly Reason[],
+): { readonly message: string; readonly fix?: string } {
+  const { command, path, ref } = request;
+  const message = `${command} of ${path} from ${ref.text} is not allowed`;
+  const [reason] = reasons;
+  const fix = reason && fixOf(reason, request);
+  return fix === undefined ? { message } : { message, fix };
+}
+
+function fixOf({ code, rule }: Reason, { command, path }: Request): string | undefined {
+  const plan = `plan here: infra-deployer --command plan --path ${path}`;
+  const named = rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
+  switch (code) {
+    case 'E_REF_NOT_ALLOWED':
+      return command === 'apply'
+        ? `merge to a ref that ${named} allows and run the apply there, or ${plan}`
+        : `plan from a ref that ${named} allows`;
+    case 'E_COMMAND_NOT_ALLOWED':
+      return command === 'apply' ? `ask an admin for a rule that allows it, or ${plan}` : askAdmin;
+    case 'E_PATH_NOT_ALLOWED':
+      return `check the path, or ${askAdmin}`;
+    case 'E_REPO_NOT_ALLOWED':
+      return 'give the name of a repository of the policy, or its exact url, with --repo';
+    case 'E_COMMIT_PLAN_ONLY':
+      return `apply from the branch or tag, or ${plan}`;
+    case 'E_DENIED_BY_RULE':
+      return `${named} is there to stop this; ask an admin if it should not`;
+    default:
+      return 'leave it out of the request';
+  }
+}
+
+const askAdmin = 'ask an admin for a rule that allows it';

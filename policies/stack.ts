@@ -1,0 +1,29 @@
+/** Finds how the stack at a path runs: the settings of all entries that match it, taken together. */
+import type { Repository, StackEntry, StackSettings } from './allowlist.ts';
+import { canonicalJson } from './canonical-json.ts';
+import type { CanonicalPath } from './path.ts';
+import { matches, overlaps } from './pattern.ts';
+
+/** No two entries set one key differently for one path, so their order is of no account. */
+export function stackSettings(repository: Repository, path: CanonicalPath): StackSettings {
+  const found = repository.stacks.filter(({ paths }) => paths.some(pattern => matches(pattern, path)));
+  const given: Partial<StackSettings> = Object.assign({}, ...found.map(entry => entry.settings));
+  const settings: StackSettings = { binary: 'terraform', minutes: 30, planHours: 24, ...given };
+  if (settings.backend === undefined) return settings;
+  const config = Object.entries(settings.backend.config).map(([key, value]) => [
+    key,
+    value.replaceAll(/\{path\}|\{repo\}/g, placeholder => (placeholder === '{path}' ? path : repository.name)),
+  ]);
+  return { ...settings, backend: { type: settings.backend.type, config: Object.fromEntries(config) } };
+}
+
+/** The keys that two entries set differently for a path that both match: nobody could say which one counts. */
+export function conflicts(a: StackEntry, b: StackEntry): (keyof StackSettings)[] {
+  if (!a.paths.some(one => b.paths.some(other => overlaps(one, other)))) return [];
+  return keys.filter(key => {
+    const [one, other] = [a.settings[key], b.settings[key]];
+    return one !== undefined && other !== undefined && canonicalJson(one) !== canonicalJson(other);
+  });
+}
+
+const keys = ['binary', 'version', 'backend', 'minutes', 'planHours'] as const;

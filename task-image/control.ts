@@ -1,0 +1,133 @@
+/** The worker's only way to the outside: speaks the worker protocol, and knows when it must stop. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
+import type { LogLine, Phase } from '../policies/contract/run.ts';
+import type { Claimed, Finish, Orders, SourceAnswer } from '../policies/contract/worker.ts';
+import { Failure } from './failure.ts';
+
+/**
+ * Why the worker must stop: the caller canceled, the deadline is over, the door was not heard of for one lease (or says
+ * that the run has ended), or the platform ends the worker.
+ */
+export type StopReason = 'canceled' | 'deadline' | 'lost' | 'terminated';
+
+export interface Control {
+  readonly claimed: Claimed;
+  /** Aborted once, with a `StopReason`. */
+  readonly stop: AbortSignal;
+  readonly halt: (reason: StopReason) => void;
+  /** Hands a line on; waits while the door is slower than the tool. */
+  readonly line: (line: LogLine) => Promise<void>;
+  readonly phase: (phase: Phase) => Promise<void>;
+  readonly source: (source: { ref: string; commit: string; tip: string }) => Promise<SourceAnswer>;
+  readonly grantPlan: (plan: { digest: string; size: number }) => Promise<string>;
+  /** Tells the end after every line has arrived. */
+  readonly finish: (report: Finish) => Promise<void>;
+}
+
+const retryMs = 200;
+const flushMs = 40;
+const batchLines = 2000;
+const batchCharacters = 200_000;
+const backlogLines = 20_000;
+
+/** Claims the run; throws a `Failure` when the door refuses, or an `Error` when it was not reached for `claimMs`. */
+export async function takeControl(door: string, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
+  let token: string | undefined;
+  let lastHeard = Date.now();
+  let patienceMs = claimMs;
+  const stop = new AbortController();
+  const halt = (reason: StopReason): void => {
+    if (!stop.signal.aborted) stop.abort(reason);
+  };
+
+  /** One call; repeated while the door is away, until it has been away for one lease. Every call may be repeated. */
+  const call = async <Answer>(operation: string, body: object): Promise<Answer> => {
+    for (;;) {
+      const answer = await post(`${door}/worker/v1/${operation}`, body, token).catch(() => undefined);
+      if (answer !== undefined && answer.status < 500) {
+        lastHeard = Date.now();
+        if (answer.status === 200) return answer.body as Answer;
+        throw refusalOf(answer.body as ErrorBody, halt);
+      }
+      if (Date.now() - lastHeard > patienceMs) {
+        halt('lost');
+        throw new Failure('E_LOST', 'the door was not reached for one lease');
+      }
+      await sleep(retryMs);
+    }
+  };
+
+  const claimed = await call<Claimed>('claim', { run, ticket });
+  token = claimed.token;
+  patienceMs = claimed.leaseMs;
+  const obey = (orders: Orders): void => {
+    if (orders.stop) halt(orders.stop);
+  };
+  setTimeout(() => halt('deadline'), claimed.deadlineMs).unref();
+  const beat = setInterval(() => void call<Orders>('heartbeat', {}).then(obey, () => {}), claimed.heartbeatMs);
+
+  const pending: LogLine[] = [];
+  let seq = 0;
+  let flushing: Promise<void> | undefined;
+  const flush = async (): Promise<void> => {
+    await sleep(flushMs);
+    while (pending.length > 0) {
+      const lines = nextBatch(pending);
+      // A line that cannot be told any more does not stop the work; losing the door does, and `call` sees to that.
+      await call<Orders>('log', { seq, lines }).then(obey, () => {});
+      seq += 1;
+    }
+    flushing = undefined;
+  };
+
+  return {
+    claimed,
+    stop: stop.signal,
+    halt,
+    line: async line => {
+      pending.push(line);
+      flushing ??= flush();
+      while (pending.length > backlogLines && !stop.signal.aborted) await sleep(flushMs);
+    },
+    phase: async phase => obey(await call<Orders>('phase', { phase })),
+    source: source => call<SourceAnswer>('source', source),
+    grantPlan: async plan => (await call<{ url: string }>('plan', plan)).url,
+    finish: async report => {
+      while (flushing) await flushing;
+      clearInterval(beat);
+      await call('finish', report);
+    },
+  };
+}
+
+async function post(url: string, body: object, token?: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+    redirect: 'error',
+    signal: AbortSignal.timeout(10_000),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+function refusalOf({ error }: ErrorBody, halt: (reason: StopReason) => void): Failure {
+  // Somebody else has ended the run: whatever this worker does from now on is not its to do.
+  if (error.code === 'E_RUN_ENDED' || error.code === 'E_UNAUTHENTICATED') halt('lost');
+  return new Failure(isErrorCode(error.code) ? error.code : 'E_WORKER', error.message, error.fix);
+}
+
+function nextBatch(pending: LogLine[]): LogLine[] {
+  let size = 0;
+  let count = 0;
+  for (const { text } of pending.slice(0, batchLines)) {
+    size += text.length;
+    if (count > 0 && size > batchCharacters) break;
+    count += 1;
+  }
+  return pending.splice(0, count);
+}

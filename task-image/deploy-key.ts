@@ -1,0 +1,92 @@
+/** The deploy key: taken from its source into a file that only ssh reads, and gone before anything of the repository runs. */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Failure } from './failure.ts';
+
+export interface DeployKey {
+  /** What git runs as ssh; absent for a repository on this machine, which needs no key. */
+  readonly sshCommand?: string;
+  /** Closes the shared connection and removes the key. Throws when the key is still there afterwards. */
+  readonly drop: () => Promise<void>;
+}
+
+export interface KeySource {
+  readonly url: string;
+  readonly deployKey?: string;
+  readonly knownHosts?: string;
+}
+
+export const isLocalUrl = (url: string): boolean => url.startsWith('/');
+
+export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
+  if (isLocalUrl(source.url)) return { drop: async () => {} };
+  const files = { key: join(runDir, 'k'), hosts: join(runDir, 'hosts'), socket: join(runDir, 's') };
+  writeFileSync(files.hosts, `${source.knownHosts ?? ''}\n`, { mode: 0o600 });
+  writeFileSync(files.key, readKey(source.deployKey), { mode: 0o600 });
+  return {
+    sshCommand: ['ssh', ...sshOptions(files)].map(quote).join(' '),
+    drop: async () => {
+      rmSync(files.key, { force: true });
+      if (existsSync(files.socket))
+        await promisify(execFile)(
+          'ssh',
+          ['-F', '/dev/null', '-o', `ControlPath=${files.socket}`, '-O', 'exit', 'any'],
+          {
+            timeout: 5000,
+          },
+        ).catch(() => {});
+      rmSync(files.hosts, { force: true });
+      // INVARIANT: no key and no open connection is left when Terraform starts.
+      if (existsSync(files.key) || existsSync(files.socket))
+        throw new Failure('E_WORKER', 'the deploy key could not be removed');
+    },
+  };
+}
+
+/** A key without a last line end, or with Windows line ends, is refused by ssh as if it were another key. */
+function readKey(source = ''): string {
+  const hint = 'have an admin put the private key into the place that `deploy_key` of the policy names';
+  if (!source.startsWith('file:'))
+    throw new Failure(
+      'E_DEPLOY_KEY',
+      'this worker can take a deploy key only from a file',
+      'use `deploy_key: file:/path`',
+    );
+  try {
+    const text = readFileSync(source.slice('file:'.length), 'utf8');
+    return `${text.replaceAll('\r\n', '\n').trimEnd()}\n`;
+  } catch (error) {
+    throw new Failure('E_DEPLOY_KEY', `the deploy key cannot be read: ${(error as NodeJS.ErrnoException).code}`, hint);
+  }
+}
+
+/** Nothing of the machine's or the user's ssh configuration, no question, no host that the policy does not know. */
+const sshOptions = (files: { key: string; hosts: string; socket: string }): string[] => [
+  '-F',
+  '/dev/null',
+  ...Object.entries({
+    BatchMode: 'yes',
+    IdentitiesOnly: 'yes',
+    IdentityAgent: 'none',
+    IdentityFile: files.key,
+    PreferredAuthentications: 'publickey',
+    StrictHostKeyChecking: 'yes',
+    UserKnownHostsFile: files.hosts,
+    GlobalKnownHostsFile: '/dev/null',
+    UpdateHostKeys: 'no',
+    VerifyHostKeyDNS: 'no',
+    PermitLocalCommand: 'no',
+    ClearAllForwardings: 'yes',
+    ConnectTimeout: '15',
+    ServerAliveInterval: '15',
+    ControlMaster: 'auto',
+    ControlPath: files.socket,
+    ControlPersist: '60',
+    LogLevel: 'ERROR',
+  }).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+];
+
+/** Git gives its ssh command to a shell. */
+const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,62 @@
+/** What Terraform gets to see of the worker: an environment built from nothing, and a CLI configuration of our own. */
+
+export interface Surroundings {
+  /** The run's own directory, mode 0700. */
+  readonly runDir: string;
+  readonly runId: string;
+  readonly binary: 'terraform' | 'tofu' | 'terragrunt';
+  /** Terragrunt's Terraform: absolute path. */
+  readonly wrapped?: string;
+}
+
+export const dataDir = (runDir: string): string => `${runDir}/d`;
+export const homeDir = (runDir: string): string => `${runDir}/h`;
+export const temporaryDir = (runDir: string): string => `${runDir}/t`;
+export const cliConfigFile = (runDir: string): string => `${runDir}/cli.tfrc`;
+
+/** An explicit installation method: without one Terraform would take providers out of the repository's `terraform.d`. */
+export const cliConfig = `disable_checkpoint = true
+provider_installation {
+  direct {}
+}
+`;
+
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Nothing here comes from the worker's own environment. */
+export function toolEnvironment({ runDir, runId, binary, wrapped }: Surroundings): Record<string, string> {
+  return {
+    PATH: systemPath,
+    LANG: 'C.UTF-8',
+    HOME: homeDir(runDir),
+    TMPDIR: temporaryDir(runDir),
+    TF_DATA_DIR: dataDir(runDir),
+    TF_CLI_CONFIG_FILE: cliConfigFile(runDir),
+    TF_IN_AUTOMATION: '1',
+    TF_INPUT: '0',
+    CHECKPOINT_DISABLE: '1',
+    // For the git that fetches modules: no prompt, no foreign configuration, no transport that runs programs.
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ALLOW_PROTOCOL: 'https:ssh',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    // Lets the launcher find what is left of the run.
+    INFRA_DEPLOYER_RUN: runId,
+    ...(binary === 'terragrunt' ? terragruntEnvironment(wrapped) : {}),
+  };
+}
+
+/** Both spellings: Terragrunt renamed its variables from TERRAGRUNT_ to TG_ in 0.73. */
+function terragruntEnvironment(wrapped = ''): Record<string, string> {
+  return {
+    TERRAGRUNT_TFPATH: wrapped,
+    TG_TF_PATH: wrapped,
+    TERRAGRUNT_NON_INTERACTIVE: 'true',
+    TG_NON_INTERACTIVE: 'true',
+    TERRAGRUNT_AUTO_INIT: 'false',
+    TG_NO_AUTO_INIT: 'true',
+    TERRAGRUNT_FORWARD_TF_STDOUT: 'true',
+    TG_TF_FORWARD_STDOUT: 'true',
+    TG_LOG_FORMAT: 'bare',
+  };
+}
