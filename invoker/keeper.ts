@@ -45,7 +45,12 @@ async function launch(run: RunRecord, { ledger, launcher, now, startMs }: Keeper
   const { failed } = await launcher.start(stored, ticket);
   if (failed === undefined) return;
   const problem = { code: 'E_WORKER_START', message: `the worker could not be started: ${failed}` } as const;
-  await update(ledger, run.id, run => ({ ok: true, value: failToStart(run, problem, now()) }), ended);
+  await update(
+    ledger,
+    run.id,
+    run => ({ ok: true, value: failToStart(run, problem, now()) }),
+    (next, before) => (isLive(before) ? ended(next) : {}),
+  );
 }
 
 /** A plan that was applied, or tried to be, is of no more use and may hold secrets. */

@@ -156,7 +156,8 @@ export function advance(run: RunRecord, phase: Phase, now: number): Result<RunRe
     return refuse('E_BAD_REQUEST', 'phases only go forward');
   const runsCode = phase === 'init' || phase === 'plan' || phase === 'apply';
   if (runsCode && run.commit === undefined) return refuse('E_BAD_REQUEST', 'the source of this run is not settled');
-  if (phase === 'apply' && run.request.command !== 'apply') return refuse('E_BAD_REQUEST', 'this run is a plan');
+  if ((phase === 'plan' || phase === 'apply') && phase !== run.request.command)
+    return refuse('E_BAD_REQUEST', `this run is no ${phase}`);
   return ok({ ...enter(run, phase, now), terraformStarted: run.terraformStarted || runsCode });
 }
 
@@ -215,9 +216,9 @@ export function expire(run: RunRecord, now: number, overtimeMs: number): RunReco
   return undefined;
 }
 
-/** The launcher could not start a worker at all. */
+/** The launcher could not start a worker at all; a run that somebody ended meanwhile stays as it ended. */
 export const failToStart = (run: RunRecord, problem: Problem, now: number): RunRecord =>
-  end({ ...run, occupied: false }, 'failed', now, problem);
+  isLive(run) ? end({ ...run, occupied: false }, 'failed', now, problem) : release(run);
 
 /** The launcher has seen that no process of the run is left. */
 export const release = (run: RunRecord): RunRecord => ({ ...run, occupied: false });

@@ -69,8 +69,8 @@ async function main(): Promise<void> {
     logger: { stream: process.stderr },
     now: Date.now,
   });
-  process.stdout.write(`infra-deployer-server listening on ${url}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  process.stdout.write(`infra-deployer-server listening on ${url}\n`);
 }
 
 try {

@@ -14,7 +14,7 @@ const patterns = (kind: 'ref' | 'path', description: string) =>
   Type.Array(
     Type.Refine(
       Type.String({ description }),
-      text => parsePattern(text, kind).ok,
+      text => flaw(text, kind) === '',
       text => flaw(text, kind),
     ),
     { minItems: 1, description },

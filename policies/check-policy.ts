@@ -1,5 +1,4 @@
 /** Checks a policy against its schema and its rules among each other, and collects everything that is wrong with it. */
-
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { type Policy, policyOf, stackEntryOf } from './allowlist.ts';

@@ -101,7 +101,7 @@ function denials(repository: Repository, { command, path }: Request, rulings: re
   const denied = [...denying].map(
     (rule): Reason => ({
       code: 'E_DENIED_BY_RULE',
-      message: `rule ${quote(rule)} denies ${command} of this path`,
+      message: `rule ${quote(rule)} denies this ${command}`,
       rule,
     }),
   );

@@ -33,8 +33,16 @@ function fixOf({ code, rule }: Reason, { command, path }: Request): string | und
       return `apply from the branch or tag, or ${plan}`;
     case 'E_DENIED_BY_RULE':
       return `${named} is there to stop this; ask an admin if it should not`;
+    case 'E_MODE_NOT_ALLOWED':
+      return 'leave `mode` out of the request';
+    case 'E_REPLACE_NOT_ALLOWED':
+      return 'leave `replace` out of the request';
+    case 'E_REASON_NOT_ALLOWED':
+      return 'leave `reason` out of the request';
+    case 'E_RECEIPT_NOT_ALLOWED':
+      return 'leave `receipt` out of the request';
     default:
-      return 'leave it out of the request';
+      return undefined;
   }
 }
 

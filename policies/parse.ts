@@ -58,8 +58,8 @@ function offsetOf(top: unknown, path: readonly string[]): number {
       if (pair === undefined) return offset;
       offset = startOf(pair.key);
       node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(key)];
+    } else {
+      node = isSeq(node) && node.items[Number(key)];
       offset = startOf(node);
     }
   }

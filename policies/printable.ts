@@ -22,9 +22,10 @@ export function printable(line: string): string {
     if (at < 0) return clean + rest.replaceAll(unsafeAll, '');
     clean += rest.slice(0, at).replaceAll(unsafeAll, '');
     rest = rest.slice(at);
-    const colour = sgr.exec(rest);
-    if (colour) clean += colour[0];
-    rest = rest.slice((colour ?? sequence.exec(rest))?.[0].length ?? 1);
+    const colour = sgr.exec(rest)?.[0] ?? '';
+    clean += colour;
+    // Every other escape is a sequence, if only of the escape itself: the rest gets shorter each time.
+    rest = colour === '' ? rest.replace(sequence, '') : rest.slice(colour.length);
   }
 }
 

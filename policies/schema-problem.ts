@@ -57,9 +57,11 @@ function read(
       return [{ path, kind: 'unknown', message: 'is not a key that is known here', fix: 'remove it' }];
     case 'additionalProperties':
       return [];
+    // INVARIANT: the checks that are written in code say how to fix it themselves.
     case '~refine': {
-      const [message = '', fix = advice('give', schema, at)] = error.params.message.split('; fix: ');
-      return [{ path, kind: 'wrong', message, fix }];
+      const [text, mark] = [error.params.message, '; fix: '];
+      const end = text.indexOf(mark);
+      return [{ path, kind: 'wrong', message: text.slice(0, end), fix: text.slice(end + mark.length) }];
     }
     default:
       return [{ path, kind: 'wrong', message: expectation(error, all), fix: advice('give', schema, at) }];
@@ -107,10 +109,13 @@ const pointed = (pointer: string): string[] =>
     .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 
 function advice(verb: string, schema: TSchema, path: readonly string[]): string {
-  const nodes = path.reduce<unknown[]>((above, key) => [...above, member(above.at(-1), key)], [schema]);
-  const description = nodes.map(node => member(node, 'description')).findLast(text => typeof text === 'string');
-  return description === undefined ? '' : `${verb} ${description}`;
+  let node: unknown = schema;
+  let nearest = member(node, 'description');
+  for (const key of path) {
+    node = member(node, key);
+    nearest = member(node, 'description') ?? nearest;
+  }
+  return typeof nearest === 'string' ? `${verb} ${nearest}` : '';
 }
 
-const member = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
+const member = (value: unknown, key: string): unknown => Object.getOwnPropertyDescriptor(Object(value), key)?.value;

@@ -18,7 +18,7 @@ export function needsOf(directory: string, files: Configuration): Needs {
       sources.push(source);
       return '';
     });
-    if (reachesOut.test(rest) || name.endsWith('.hcl')) return 'all';
+    if (reachesOut.test(rest) || isTerragrunt.test(name)) return 'all';
     for (const source of sources) {
       const path = joined(directory, source);
       if (path === undefined) return 'all';
@@ -28,15 +28,24 @@ export function needsOf(directory: string, files: Configuration): Needs {
   return { modules: [...modules] };
 }
 
-export const isConfiguration = (name: string): boolean => /\.(tf|tofu|tfvars)(\.json)?$|^terragrunt\.hcl$/.test(name);
+export const isConfiguration = (name: string): boolean =>
+  /\.(tf|tofu|tfvars)(\.json)?$/.test(name) || isTerragrunt.test(name);
+
+/** It may include its parents, and whatever they name. */
+const isTerragrunt = /^terragrunt\.hcl(\.json)?$/;
 
 const moduleSource = /"?\bsource"?\s*[=:]\s*"(\.{1,2}\/[^"$%\\]*)"/g;
 
-/** A parent in a string (not the `...` of an argument list), or a function or value that makes other paths of paths. */
-const reachesOut = /(?<!\.)\.\.(?!\.)|\b(abspath|dirname|pathexpand|realpath|path\.cwd)\b|\$\{path\.root\}\/\$\{/;
+/**
+ * A parent in a string (not the `...` of an argument list), an escape that may stand for one, or a function or value that
+ * makes other paths of paths.
+ */
+const reachesOut =
+  /(?<!\.)\.\.(?!\.)|\\[uU]|\b(abspath|dirname|pathexpand|realpath|path\.cwd)\b|\$\{path\.root\}\/\$\{/;
 
-/** `source` from `directory`; undefined where it leaves the repository or is not written plainly. */
+/** `source` from `directory`; undefined where it leaves the repository or a cone would read it as a pattern. */
 function joined(directory: string, source: string): string | undefined {
+  if (/[*?[\n]/.test(source)) return undefined;
   const parts = directory.split('/');
   for (const part of source.split('/')) {
     if (part === '' || part === '.') continue;

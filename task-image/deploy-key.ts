@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
 
@@ -38,6 +39,8 @@ export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
           },
         ).catch(() => {});
       rmSync(files.hosts, { force: true });
+      // The master answers first and removes its socket then.
+      for (let waits = 0; existsSync(files.socket) && waits < 100; waits += 1) await sleep(20);
       // INVARIANT: no key and no open connection is left when Terraform starts.
       if (existsSync(files.key) || existsSync(files.socket))
         throw new Failure('E_WORKER', 'the deploy key could not be removed');

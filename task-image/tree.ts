@@ -15,8 +15,13 @@ const submodule = '160000';
 
 /** The entries of the path's own directory and of every directory on the way to it. */
 export async function readTree(git: Git, commit: string, path: CanonicalPath): Promise<TreeEntry[]> {
-  return parseTree(await git(['ls-tree', '-z', '-t', '--full-tree', commit, '--', path, `${path}/`]));
+  // Each by its name: git tells nothing of a link or a submodule when it is asked for what would lie below.
+  return parseTree(await git(['ls-tree', '-z', '-t', '--full-tree', commit, '--', ...waysTo(path), `${path}/`]));
 }
+
+/** `a`, `a/b` and `a/b/c` for `a/b/c`. */
+const waysTo = (path: CanonicalPath): string[] =>
+  path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'));
 
 export function parseTree(text: string): TreeEntry[] {
   return text.split('\0').flatMap(line => {
@@ -28,9 +33,7 @@ export function parseTree(text: string): TreeEntry[] {
 /** Throws a `Failure` unless the path is a stack of this binary. `entries` may hold more than belongs to the path. */
 export function checkTree(entries: readonly TreeEntry[], path: CanonicalPath, binary: StackSettings['binary']): void {
   const modes = new Map(entries.map(entry => [entry.path, entry.mode]));
-  const parts = path.split('/');
-  for (let depth = 1; depth <= parts.length; depth += 1) {
-    const way = parts.slice(0, depth).join('/');
+  for (const way of waysTo(path)) {
     const mode = modes.get(way);
     if (mode === link) throw new Failure('E_PATH_LINKED', `\`${way}\` is a symbolic link`, 'name the real directory');
     if (mode === submodule)

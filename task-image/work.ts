@@ -18,7 +18,7 @@ import { Failure, orFail, problemOf } from './failure.ts';
 import { type Git, newRepository } from './git.ts';
 import { plannedState, planSummary } from './plan-summary.ts';
 import { fetchPlan, storePlan } from './plan-transfer.ts';
-import { chooseRef, fetchCommit, proveAncestry, type RemoteRef, remoteRefs, type Source } from './source.ts';
+import { chooseRef, fetchCommit, proveAncestry, remoteRefs, type Source } from './source.ts';
 import { binaryFile, type Terraform, terraform } from './terraform.ts';
 import { checkTree, readTree } from './tree.ts';
 

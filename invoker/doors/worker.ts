@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Repository } from '../../policies/allowlist.ts';
-import { ErrorSchema, type Result, refuse } from '../../policies/contract/error.ts';
+import { ErrorSchema, ok, type Result, refuse } from '../../policies/contract/error.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import {
   ClaimedSchema,
@@ -222,11 +222,11 @@ export function workerDoor(parts: WorkerDoorParts) {
         const stored = await plans.has(id);
         await heard(
           id,
-          run => {
+          async run => {
             const done = finish(run, report, now());
-            return done.ok && isAppliable(done.value, stored)
-              ? { ok: true, value: { ...done.value, planId: id } }
-              : done;
+            if (!done.ok) return done;
+            if (isAppliable(done.value, stored)) return ok({ ...done.value, planId: id });
+            return ok({ ...done.value, ...(await appliedChanges(done.value)) });
           },
           run => {
             const audit = auditEvent('ended', run);
@@ -268,6 +268,13 @@ export function workerDoor(parts: WorkerDoorParts) {
     };
     const receipt = selectReceipt(await ledger.receipts(run.repo, path.value), wanted, keys.receipt);
     return receipt.ok ? { ok: true, value: { keepPlan: false, planId: receipt.value.planId } } : receipt;
+  }
+
+  /** A saved plan that was applied to its end has done exactly what it said: nothing else needs to be counted. */
+  async function appliedChanges(run: RunRecord): Promise<Pick<RunRecord, 'counts' | 'changes'>> {
+    if (run.request.command !== 'apply' || run.state !== 'succeeded' || run.planId === undefined) return {};
+    const { counts, changes } = (await ledger.get(run.planId)) ?? {};
+    return { ...(counts ? { counts } : {}), ...(changes ? { changes } : {}) };
   }
 
   function receiptFor(run: RunRecord, report: Finish): Receipt {

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nextStarts, pathOf, place } from '../../invoker/queue.ts';
+import type { RunRecord } from '../../invoker/run.ts';
+import { isLive, stateNames } from '../../policies/contract/run.ts';
+import { runIn, type Sample } from './sample-run.ts';
+
+const run = (id: string, path: string, state: RunRecord['state'] = 'queued', sample: Sample = {}): RunRecord =>
+  runIn(state, { ...sample, id, path });
+const ids = (runs: readonly RunRecord[]) => runs.map(({ id }) => id);
+
+describe('nextStarts', () => {
+  test('starts the first of each path, in arrival order', () => {
+    const runs = [run('a', 'prod/vpc'), run('b', 'prod/app'), run('c', 'prod/vpc')];
+    expect(ids(nextStarts(runs, 9))).toEqual(['a', 'b']);
+  });
+
+  test.each(['starting', 'running'] as const)('keeps a path to the run that is %s', state => {
+    expect(nextStarts([run('a', 'prod/vpc', state), run('b', 'prod/vpc')], 9)).toEqual([]);
+  });
+
+  test('keeps a path to a run that has ended until its worker is gone', () => {
+    const ended = { ...run('a', 'prod/vpc', 'lost'), occupied: true };
+    expect(nextStarts([ended, run('b', 'prod/vpc')], 9)).toEqual([]);
+    expect(ids(nextStarts([{ ...ended, occupied: false }, run('b', 'prod/vpc')], 9))).toEqual(['b']);
+  });
+
+  test('does not let plans of a path pass its apply, nor the other way round', () => {
+    const runs = [run('a', 'prod/vpc', 'running', { command: 'apply' }), run('b', 'prod/vpc')];
+    expect(nextStarts(runs, 9)).toEqual([]);
+  });
+
+  test('takes the same path of another repository for another path', () => {
+    const other = { ...run('b', 'prod/vpc'), repo: 'other' };
+    expect(ids(nextStarts([run('a', 'prod/vpc', 'running'), other], 9))).toEqual(['b']);
+  });
+
+  test('starts no more than there is room for, workers that are being ended counted', () => {
+    const occupied = { ...run('a', 'prod/a', 'lost'), occupied: true };
+    const runs = [occupied, run('b', 'prod/b', 'running'), run('c', 'prod/c'), run('d', 'prod/d')];
+    expect(ids(nextStarts(runs, 3))).toEqual(['c']);
+    expect(nextStarts(runs, 2)).toEqual([]);
+    expect(nextStarts(runs, 1)).toEqual([]);
+  });
+});
+
+describe('place', () => {
+  const runs = [
+    run('a', 'prod/vpc', 'running'),
+    run('b', 'prod/app'),
+    { ...run('c', 'prod/vpc', 'lost'), occupied: true },
+    run('d', 'prod/vpc', 'failed'),
+    run('e', 'prod/vpc'),
+    run('f', 'prod/vpc'),
+  ];
+  const settled = runs.map(one => (one.id === 'd' ? { ...one, occupied: false } : one));
+
+  test('names the runs of the same path that come before, first to end first', () => {
+    expect(place(settled, 'f')).toEqual({ position: 3, ahead: ['a', 'c', 'e'] });
+    expect(place(settled, 'b')).toEqual({ position: 0, ahead: [] });
+  });
+
+  test('knows no place for a run that is not there', () => {
+    expect(place(settled, 'z')).toEqual({ position: 0, ahead: [] });
+  });
+});
+
+describe('any queue', () => {
+  const anyRun = fc.record({
+    repo: fc.constantFrom('infra-live', 'other'),
+    path: fc.constantFrom('prod/vpc', 'prod/app', 'staging/vpc'),
+    state: fc.constantFrom(...stateNames),
+    occupied: fc.boolean(),
+  });
+  const queue = fc.array(anyRun, { maxLength: 12 }).map(samples =>
+    samples
+      .map(({ repo, path, state, occupied }, index): RunRecord => {
+        const made = run(`${index}`, path, state);
+        return {
+          ...made,
+          repo,
+          occupied: made.state === 'queued' ? false : made.occupied && (isLive(made) || occupied),
+        };
+      })
+      .filter(one => isLive(one) || one.occupied),
+  );
+
+  test('starts exactly what a model starts that tries one run after the other', () => {
+    fc.assert(
+      fc.property(queue, fc.integer({ min: 1, max: 5 }), (runs, workers) => {
+        const busy = runs.filter(one => one.state !== 'queued');
+        const started: RunRecord[] = [];
+        for (const one of runs) {
+          const before = runs.slice(0, runs.indexOf(one)).filter(other => other.state === 'queued');
+          const pathIsFree = [...busy, ...before].every(other => pathOf(other) !== pathOf(one));
+          if (one.state === 'queued' && pathIsFree && busy.length + started.length < workers) started.push(one);
+        }
+        expect(ids(nextStarts(runs, workers))).toEqual(ids(started));
+      }),
+    );
+  });
+
+  test('lets a run start only from the first place of its path', () => {
+    fc.assert(
+      fc.property(queue, runs => {
+        for (const { id } of nextStarts(runs, 99)) expect(place(runs, id)).toEqual({ position: 0, ahead: [] });
+      }),
+    );
+  });
+});

@@ -1,0 +1,444 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  advance,
+  beat,
+  cancel,
+  claim,
+  exitCodeOf,
+  expire,
+  failToStart,
+  finish,
+  publicRun,
+  type RunRecord,
+  release,
+  resolve,
+  start,
+} from '../../invoker/run.ts';
+import type { Problem, Result } from '../../policies/contract/error.ts';
+import { isLive, type Phase, phaseNames, type State, stateNames } from '../../policies/contract/run.ts';
+import type { Finish } from '../../policies/contract/worker.ts';
+import { value } from '../support/value.ts';
+import {
+  commitA,
+  commitB,
+  endStates,
+  main,
+  queuedRun,
+  runIn,
+  runningRun,
+  startingRun,
+  t0,
+  ticketHash,
+  times,
+  tokenHash,
+} from './sample-run.ts';
+
+const noWorker: Problem = { code: 'E_WORKER_START', message: 'no worker' };
+const source = { ref: main, commit: commitA, tip: commitB, keepPlan: true };
+const resolved = (run = runningRun()) => value(resolve(run, source));
+
+/** The legal transitions: what each step makes of a run in each state; every other pair is refused. */
+const steps: Readonly<
+  Record<
+    string,
+    { readonly step: (run: RunRecord) => Result<RunRecord>; readonly legal: Partial<Record<State, State>> }
+  >
+> = {
+  start: { step: run => start(run, ticketHash, t0, times.startMs), legal: { queued: 'starting' } },
+  claim: {
+    step: run => claim(run, { ticket: ticketHash, token: tokenHash }, t0, times),
+    legal: { starting: 'running' },
+  },
+  beat: { step: run => beat(run, t0, times.leaseMs), legal: { running: 'running' } },
+  resolve: { step: run => resolve(run, source), legal: { running: 'running' } },
+  advance: { step: run => advance(run, 'finish', t0), legal: { running: 'running' } },
+  cancel: {
+    step: run => cancel(run, t0),
+    legal: { queued: 'canceled', starting: 'canceled', running: 'running' },
+  },
+  'finish succeeded': { step: run => finish(run, { outcome: 'succeeded' }, t0), legal: { running: 'succeeded' } },
+  'finish failed': { step: run => finish(run, { outcome: 'failed' }, t0), legal: { running: 'failed' } },
+  'finish canceled': { step: run => finish(run, { outcome: 'canceled' }, t0), legal: { running: 'canceled' } },
+  'finish timed_out': { step: run => finish(run, { outcome: 'timed_out' }, t0), legal: { running: 'timed_out' } },
+};
+
+describe.each(Object.entries(steps))('%s', (_, { step, legal }) => {
+  test.each(stateNames)('of a run that is %s goes where it must, or is refused', state => {
+    const next = step(runIn(state));
+    const goesTo = legal[state];
+    if (goesTo === undefined) expect(next).toMatchObject({ ok: false, problem: { code: 'E_RUN_ENDED' } });
+    else expect(next).toMatchObject({ ok: true, value: { state: goesTo } });
+  });
+});
+
+describe('start', () => {
+  test('holds the path, begins the lease and keeps the ticket', () => {
+    expect(startingRun()).toMatchObject({
+      occupied: true,
+      phase: 'worker',
+      startedAt: t0,
+      leaseUntil: t0 + times.startMs,
+      ticketHash,
+    });
+  });
+});
+
+describe('claim', () => {
+  test('refuses another ticket', () => {
+    const claimed = claim(startingRun(), { ticket: 'another', token: tokenHash }, t0, times);
+    expect(claimed).toMatchObject({ ok: false, problem: { code: 'E_RUN_ENDED' } });
+  });
+
+  test('uses the ticket up and begins lease and deadline', () => {
+    const run = runningRun();
+    expect(run).not.toHaveProperty('ticketHash');
+    expect(run).toMatchObject({ tokenHash, leaseUntil: t0 + times.leaseMs, deadline: t0 + times.deadlineMs });
+  });
+});
+
+describe('resolve', () => {
+  test('settles ref, commit and tip', () => {
+    expect(resolved()).toMatchObject({ ref: main, commit: commitA, tip: commitB, keepPlan: true });
+  });
+
+  test('refuses a second source, even the same', () => {
+    expect(resolve(resolved(), source)).toMatchObject({ ok: false, problem: { code: 'E_BAD_REQUEST' } });
+  });
+
+  test('refuses every source once Terraform has started', () => {
+    const run = { ...runningRun(), terraformStarted: true };
+    expect(resolve(run, source)).toMatchObject({ ok: false, problem: { code: 'E_BAD_REQUEST' } });
+  });
+
+  test('refuses a commit other than the one that is meant', () => {
+    expect(resolve(runningRun({ wanted: commitB }), source)).toMatchObject({
+      ok: false,
+      problem: { code: 'E_BAD_REQUEST', message: 'the commit is not the one that was asked for' },
+    });
+    expect(resolve(runningRun({ wanted: commitA }), source).ok).toBe(true);
+  });
+
+  test('refuses a ref that the decision did not list', () => {
+    expect(resolve(runningRun(), { ...source, ref: 'refs/heads/feature' })).toMatchObject({
+      ok: false,
+      problem: { code: 'E_REF_NOT_ALLOWED' },
+    });
+  });
+
+  test('takes any ref for a commit that had only to be reachable', () => {
+    const run: RunRecord = { ...runningRun(), refs: 'reachable' };
+    expect(resolve(run, { ...source, ref: 'refs/heads/feature' }).ok).toBe(true);
+  });
+});
+
+describe('advance', () => {
+  test.each(['init', 'plan', 'apply'] as const)('refuses %s before the source is settled', phase => {
+    const run = runningRun({ command: phase === 'plan' ? 'plan' : 'apply' });
+    expect(advance(run, phase, t0)).toMatchObject({
+      ok: false,
+      problem: { code: 'E_BAD_REQUEST', message: 'the source of this run is not settled' },
+    });
+  });
+
+  test('answers the same run for the phase it is in', () => {
+    const run = value(advance(resolved(), 'init', t0));
+    expect(value(advance(run, 'init', t0 + 5))).toBe(run);
+  });
+
+  test('refuses a phase that is over', () => {
+    const run = value(advance(resolved(), 'plan', t0));
+    expect(advance(run, 'init', t0)).toMatchObject({ ok: false, problem: { message: 'phases only go forward' } });
+  });
+
+  test('never lets a plan apply, nor an apply plan', () => {
+    expect(advance(resolved(), 'apply', t0)).toMatchObject({ ok: false, problem: { message: 'this run is no apply' } });
+    expect(advance(resolved(runningRun({ command: 'apply' })), 'plan', t0)).toMatchObject({
+      ok: false,
+      problem: { message: 'this run is no plan' },
+    });
+  });
+
+  test('says that Terraform has started from init on, and not before', () => {
+    expect(value(advance(runningRun(), 'source', t0)).terraformStarted).toBe(false);
+    const run = value(advance(resolved(), 'init', t0));
+    expect(run.terraformStarted).toBe(true);
+    expect(value(advance(run, 'finish', t0)).terraformStarted).toBe(true);
+    expect(value(advance(resolved(), 'finish', t0)).terraformStarted).toBe(false);
+  });
+});
+
+describe('cancel', () => {
+  test('ends a run that has no worker yet, and asks a worker to stop', () => {
+    expect(value(cancel(queuedRun(), t0))).toMatchObject({ occupied: false, error: { code: 'E_CANCELED' } });
+    expect(value(cancel(startingRun(), t0))).toMatchObject({ occupied: true, error: { code: 'E_CANCELED' } });
+    expect(value(cancel(runningRun(), t0))).toMatchObject({ cancelRequested: true, state: 'running' });
+  });
+});
+
+describe('finish', () => {
+  const report: Finish = {
+    outcome: 'succeeded',
+    hasChanges: true,
+    counts: { create: 1, update: 0, delete: 0, replace: 0 },
+    changes: [{ address: 'aws_eip.nat', action: 'create' }],
+    tool: { binary: 'terraform', version: '1.11.4' },
+    state: { lineage: 'l', before: 3, after: 4 },
+  };
+
+  test('keeps what the worker found out', () => {
+    const { hasChanges, counts, changes, tool, serial } = value(finish(runningRun(), report, t0));
+    expect({ hasChanges, counts, changes, tool, serial }).toEqual({
+      hasChanges: true,
+      counts: report.counts,
+      changes: report.changes,
+      tool: report.tool,
+      serial: { before: 3, after: 4 },
+    });
+  });
+
+  test('keeps no serial number that was not told', () => {
+    expect(value(finish(runningRun(), { outcome: 'succeeded', state: {} }, t0)).serial).toEqual({});
+  });
+
+  test('drops the error of a success', () => {
+    const run = value(finish(runningRun(), { outcome: 'succeeded', error: { code: 'E_PLAN', message: 'no' } }, t0));
+    expect(run).not.toHaveProperty('error');
+  });
+
+  test('gives a failure without a reason one', () => {
+    expect(value(finish(runningRun(), { outcome: 'failed' }, t0)).error).toMatchObject({ code: 'E_WORKER' });
+  });
+
+  test.each([
+    ['E_PLAN', 'E_PLAN'],
+    ['E_MADE_UP', 'E_WORKER'],
+    ['constructor', 'E_WORKER'],
+  ])('takes the code %s for %s', (told, kept) => {
+    const error = { code: told, message: 'it broke' };
+    expect(value(finish(runningRun(), { outcome: 'failed', error }, t0)).error).toEqual({ ...error, code: kept });
+  });
+});
+
+describe('expire', () => {
+  const leaseEnd = t0 + times.leaseMs;
+  const alive = { ...runningRun(), leaseUntil: t0 + 10 * times.deadlineMs };
+
+  test('leaves a run alone up to the last instant of its lease', () => {
+    for (const run of [startingRun(), runningRun()]) expect(expire(run, leaseEnd, times.overtimeMs)).toBeUndefined();
+  });
+
+  test('ends a worker that did not claim its run', () => {
+    expect(expire(startingRun(), leaseEnd + 1, times.overtimeMs)).toMatchObject({
+      state: 'failed',
+      occupied: true,
+      error: { code: 'E_WORKER_START' },
+    });
+  });
+
+  test('gives up a run whose worker is silent, and says more where state may have changed', () => {
+    const lost = expire(runningRun(), leaseEnd + 1, times.overtimeMs);
+    expect(lost).toMatchObject({ state: 'lost', occupied: true, error: { code: 'E_LOST', fix: 'ask again' } });
+    const applying = value(advance(resolved(runningRun({ command: 'apply' })), 'apply', t0));
+    expect(expire(applying, leaseEnd + 1, times.overtimeMs)?.error?.fix).toBe(
+      'plan the path again to see what was done',
+    );
+  });
+
+  test('gives a worker the overtime to end itself at the deadline, and no more', () => {
+    const last = t0 + times.deadlineMs + times.overtimeMs;
+    expect(expire(alive, last, times.overtimeMs)).toBeUndefined();
+    expect(expire(alive, last + 1, times.overtimeMs)).toMatchObject({
+      state: 'timed_out',
+      error: { code: 'E_TIMED_OUT' },
+    });
+  });
+
+  test('knows no deadline where none was set', () => {
+    const { deadline: _, ...endless } = alive;
+    expect(expire(endless, t0 + 2 * times.deadlineMs, times.overtimeMs)).toBeUndefined();
+  });
+
+  test.each([...endStates, 'queued' as const])('leaves a run alone that is %s', state => {
+    expect(expire(runIn(state), t0 + 1e9, times.overtimeMs)).toBeUndefined();
+  });
+});
+
+describe('failToStart and release', () => {
+  test('frees the path of a run whose worker never was', () => {
+    expect(failToStart(startingRun(), noWorker, t0)).toMatchObject({
+      state: 'failed',
+      occupied: false,
+      error: noWorker,
+    });
+  });
+
+  test.each(endStates)('leaves the end of a run as it is that is %s already', state => {
+    const run = { ...runIn(state), occupied: true };
+    expect(failToStart(run, noWorker, t0 + 5)).toEqual({ ...run, occupied: false });
+    expect(release(run)).toEqual({ ...run, occupied: false });
+  });
+});
+
+describe('exitCodeOf', () => {
+  test.each([
+    ['queued', undefined, undefined],
+    ['starting', undefined, undefined],
+    ['running', undefined, undefined],
+    ['succeeded', undefined, 0],
+    ['failed', undefined, 1],
+    ['failed', 'E_PLAN', 1],
+    ['failed', 'E_REF_NOT_FOUND', 5],
+    ['failed', 'E_PLAN_STALE', 6],
+    ['failed', 'E_NO_SUCH_CODE', 1],
+    ['canceled', 'E_CANCELED', 1],
+    ['timed_out', 'E_TIMED_OUT', 1],
+    ['lost', 'E_LOST', 1],
+  ] as const)('of a run that is %s with %s is %s', (state, code, exit) => {
+    expect(exitCodeOf({ state, ...(code === undefined ? {} : { error: { code, message: '' } }) })).toBe(exit);
+  });
+});
+
+describe('publicRun', () => {
+  test('tells nothing that only the server may know', () => {
+    const shown = Object.keys(publicRun({ ...startingRun(), tokenHash, upload: { digest: 'd', size: 1 } }));
+    for (const secret of ['ticketHash', 'tokenHash', 'leaseUntil', 'version', 'refs', 'upload', 'occupied'])
+      expect(shown).not.toContain(secret);
+  });
+
+  test('has nothing but what is known of a run that waits, and its place', () => {
+    const run = queuedRun();
+    expect(publicRun(run, { position: 1, ahead: ['r_x'] })).toEqual({
+      id: run.id,
+      command: 'plan',
+      mode: 'normal',
+      repo: 'infra-live',
+      requestedRef: 'main',
+      path: 'prod/vpc',
+      state: 'queued',
+      phase: 'queue',
+      terraformStarted: false,
+      rule: 'everything',
+      caller: 'deploy token',
+      createdAt: '2026-05-03T14:00:00.000Z',
+      timings: {},
+      position: 1,
+      ahead: ['r_x'],
+    });
+    expect(publicRun(startingRun(), { position: 0, ahead: [] })).not.toHaveProperty('position');
+  });
+
+  test('has all there is to know of a run that has ended', () => {
+    const report: Finish = {
+      outcome: 'failed',
+      error: { code: 'E_APPLY', message: 'it broke' },
+      hasChanges: true,
+      counts: { create: 1, update: 0, delete: 0, replace: 0 },
+      changes: [],
+      tool: { binary: 'terraform', version: '1.11.4' },
+      state: { before: 1, after: 2 },
+    };
+    const running = value(resolve(runningRun({ command: 'apply', mode: 'destroy' }), { ...source, planId: 'r_plan' }));
+    expect(publicRun(value(finish(running, report, t0 + 5)))).toMatchObject({
+      mode: 'destroy',
+      ref: main,
+      commit: commitA,
+      tip: commitB,
+      planId: 'r_plan',
+      hasChanges: true,
+      counts: report.counts,
+      changes: [],
+      tool: report.tool,
+      serial: { before: 1, after: 2 },
+      exitCode: 1,
+      error: report.error,
+      startedAt: '2026-05-03T14:00:00.000Z',
+      endedAt: '2026-05-03T14:00:00.005Z',
+    });
+  });
+});
+
+describe('whatever happens in whatever order', () => {
+  type Step = (run: RunRecord, now: number) => Result<RunRecord>;
+  const always =
+    (change: (run: RunRecord, now: number) => RunRecord | undefined): Step =>
+    (run, now) => ({ ok: true, value: change(run, now) ?? run });
+  const step = fc.oneof(
+    fc.constantFrom<Step[]>(
+      (run, now) => start(run, ticketHash, now, times.startMs),
+      (run, now) => beat(run, now, times.leaseMs),
+      (run, now) => cancel(run, now),
+      always((run, now) => expire(run, now, times.overtimeMs)),
+      always((run, now) => (run.state === 'starting' || !isLive(run) ? failToStart(run, noWorker, now) : undefined)),
+      always(run => (isLive(run) ? undefined : release(run))),
+    ),
+    fc.constantFrom(ticketHash, 'another').map(
+      (ticket): Step =>
+        (run, now) =>
+          claim(run, { ticket, token: tokenHash }, now, times),
+    ),
+    fc
+      .record({ ref: fc.constantFrom(main, 'refs/heads/x'), commit: fc.constantFrom(commitA, commitB) })
+
+      .map(
+        (told): Step =>
+          run =>
+            resolve(run, { ...source, ...told }),
+      ),
+    fc.constantFrom(...phaseNames).map(
+      (phase): Step =>
+        (run, now) =>
+          advance(run, phase, now),
+    ),
+    fc.constantFrom('succeeded', 'failed', 'canceled', 'timed_out').map(
+      (outcome): Step =>
+        (run, now) =>
+          finish(run, { outcome }, now),
+    ),
+  );
+  const events = fc.array(fc.record({ afterMs: fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 1500 })), step }), {
+    maxLength: 40,
+    size: 'max',
+  });
+  const asked = fc.record(
+    { command: fc.constantFrom('plan', 'apply'), wanted: fc.constantFrom(commitA, commitB) },
+    { requiredKeys: ['command'] },
+  );
+  const at = (phase: Phase) => phaseNames.indexOf(phase);
+
+  test('no invariant of a run is broken', () => {
+    const reached = new Set<State | Phase>();
+    fc.assert(
+      fc.property(asked, fc.constantFrom(queuedRun, runningRun), events, (sample, begin, happenings) => {
+        let run = begin(sample);
+        let now = t0;
+        for (const { afterMs, step } of happenings) {
+          now += afterMs;
+          const before = run;
+          const next = step(before, now);
+          if (!next.ok) continue;
+          run = next.value;
+          reached.add(run.state).add(run.phase);
+          if (!isLive(before)) expect({ ...run, occupied: false }).toEqual({ ...before, occupied: false });
+          expect(run.wanted).toBe(sample.wanted);
+          expect(at(run.phase)).toBeGreaterThanOrEqual(at(before.phase));
+          expect(run.phase).not.toBe(sample.command === 'plan' ? 'apply' : 'plan');
+          if (before.commit !== undefined || before.terraformStarted) expect(run.commit).toBe(before.commit);
+          if (run.commit !== undefined) expect([run.commit, run.ref]).toEqual([sample.wanted ?? run.commit, main]);
+          if (run.terraformStarted) expect(run.commit).toBeDefined();
+          expect(run.terraformStarted).toBe(run.terraformStarted || before.terraformStarted);
+          if (run.state === 'starting' || run.state === 'running') expect(run.occupied).toBe(true);
+          expect(run.ticketHash !== undefined).toBe(run.state === 'starting');
+          expect(run.leaseUntil !== undefined).toBe(run.state === 'starting' || run.state === 'running');
+          expect(run.endedAt !== undefined).toBe(!isLive(run));
+          const spent = Object.values(run.timings);
+          expect(spent.every(ms => ms >= 0)).toBe(true);
+          expect(spent.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(now - run.createdAt);
+        }
+      }),
+      { numRuns: 1200 },
+    );
+    // The sequences are worth something only if they get everywhere.
+    expect([...reached].sort()).toEqual([...stateNames, ...phaseNames].sort());
+  });
+});

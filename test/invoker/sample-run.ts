@@ -1,0 +1,64 @@
+/** Runs as the ledger keeps them, in any state, each made by the transitions that lead there. */
+
+import { cancel, claim, expire, finish, newRun, type RunRecord, start } from '../../invoker/run.ts';
+import { newRunId } from '../../invoker/secret.ts';
+import type { RequestBody } from '../../policies/contract/request.ts';
+import { type State, stateNames } from '../../policies/contract/run.ts';
+import { fullRef } from '../../policies/ref.ts';
+import { canonicalRequest } from '../../policies/request.ts';
+import { value } from '../support/value.ts';
+
+export const t0 = Date.UTC(2026, 4, 3, 14, 0, 0);
+export const [commitA, commitB] = ['a'.repeat(40), 'b'.repeat(40)];
+export const main = value(fullRef('refs/heads/main'));
+export const [ticketHash, tokenHash] = ['ticket digest', 'token digest'];
+export const times = { startMs: 1000, leaseMs: 1000, deadlineMs: 60_000, overtimeMs: 5000 };
+
+export interface Sample extends Partial<RequestBody> {
+  readonly id?: string;
+  readonly wanted?: string;
+  readonly caller?: string;
+  readonly at?: number;
+}
+
+export function queuedRun({ id, wanted, caller = 'deploy token', at = t0, ...asked }: Sample = {}): RunRecord {
+  return newRun({
+    id: id ?? newRunId(),
+    request: value(canonicalRequest({ command: 'plan', path: 'prod/vpc', ref: 'main', ...asked })),
+    repo: 'infra-live',
+    refs: [{ ref: main, rule: 'everything' }],
+    rule: 'everything',
+    caller,
+    now: at,
+    ...(wanted === undefined ? {} : { commit: wanted }),
+  });
+}
+
+export const startingRun = (sample: Sample = {}): RunRecord =>
+  value(start(queuedRun(sample), ticketHash, t0, times.startMs));
+
+export const runningRun = (sample: Sample = {}): RunRecord =>
+  value(claim(startingRun(sample), { ticket: ticketHash, token: tokenHash }, t0, times));
+
+/** A run in this state, the last of its transitions at `t0`, or as soon as it could be. */
+export function runIn(state: State, sample: Sample = {}): RunRecord {
+  switch (state) {
+    case 'queued':
+      return queuedRun(sample);
+    case 'starting':
+      return startingRun(sample);
+    case 'running':
+      return runningRun(sample);
+    case 'canceled':
+      return value(cancel(startingRun(sample), t0));
+    case 'lost': {
+      const lost = expire(runningRun(sample), t0 + times.leaseMs + 1, times.overtimeMs);
+      if (lost === undefined) throw new Error('the lease is over');
+      return lost;
+    }
+    default:
+      return value(finish(runningRun(sample), { outcome: state }, t0));
+  }
+}
+
+export const endStates = stateNames.filter(state => state !== 'queued' && state !== 'starting' && state !== 'running');

@@ -1,0 +1,73 @@
+/** A worker as a script: takes a run through the worker door, as far as a test wants it to go. */
+import { createHash } from 'node:crypto';
+import type { RequestBody } from '../../policies/contract/request.ts';
+import type { Claimed, Finish, SourceAnswer } from '../../policies/contract/worker.ts';
+import { commitA, main } from './sample-run.ts';
+import type { Answer, Plane } from './test-plane.ts';
+
+export const planBytes = Buffer.from('a saved plan');
+export const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+export const upload = { digest: digest(planBytes), size: planBytes.length };
+export const source = { ref: `${main}`, commit: commitA, tip: commitA };
+
+export interface TestWorker {
+  readonly id: string;
+  readonly token: string;
+  readonly claimed: Claimed;
+  readonly tell: <Body = unknown>(operation: string, body: object) => Promise<Answer<Body>>;
+}
+
+/** Lets the keeper start the run, and claims it. */
+export async function claimRun(plane: Plane, id: string): Promise<TestWorker> {
+  await plane.round();
+  const { status, body, text } = await plane.ask<Claimed>('POST', '/worker/v1/claim', {
+    body: { run: id, ticket: plane.tickets.get(id) ?? '' },
+  });
+  if (status !== 200) throw new Error(`${status} ${text}`);
+  const { token } = body;
+  return {
+    id,
+    token,
+    claimed: body,
+    tell: (operation, body) => plane.ask('POST', `/worker/v1/${operation}`, { token, body }),
+  };
+}
+
+/** A new run with its worker. */
+export const workerOf = async (plane: Plane, request: Partial<RequestBody> = {}): Promise<TestWorker> =>
+  claimRun(plane, (await plane.submit(request)).run.id);
+
+/** Every step must be accepted. */
+export async function must<Body>(step: Promise<Answer<Body>>): Promise<Body> {
+  const { status, body, text } = await step;
+  if (status >= 300) throw new Error(`${status} ${text}`);
+  return body;
+}
+
+export const finished: Finish = { outcome: 'succeeded', hasChanges: true, state: { lineage: 'l', before: 3 } };
+
+/** A plan from its request to its receipt; the id of the run is that of the plan. */
+export async function planned(
+  plane: Plane,
+  request: Partial<RequestBody> = {},
+  at: Partial<typeof source> = {},
+): Promise<string> {
+  const worker = await workerOf(plane, request);
+  await must(worker.tell<SourceAnswer>('source', { ...source, ...at }));
+  await must(worker.tell('phase', { phase: 'plan' }));
+  await storePlan(plane, worker);
+  await end(plane, worker, finished);
+  return worker.id;
+}
+
+export async function storePlan(plane: Plane, worker: TestWorker, bytes = planBytes): Promise<void> {
+  const { url } = await must(worker.tell<{ url: string }>('plan', { digest: digest(bytes), size: bytes.length }));
+  await must(plane.ask('PUT', url, { body: bytes, headers: { 'content-type': 'application/octet-stream' } }));
+}
+
+/** Tells the end of the run and lets its worker be gone, so that its path is free. */
+export async function end(plane: Plane, worker: TestWorker, report: Finish): Promise<void> {
+  await must(worker.tell('finish', report));
+  plane.gone.add(worker.id);
+  await plane.round();
+}

@@ -1,0 +1,84 @@
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { checkout } from '../../task-image/checkout.ts';
+import { fetchCommit } from '../../task-image/source.ts';
+import { bareRepository, type Files } from '../support/repository.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { cloneOf, pathOf } from './parts.ts';
+
+async function checkedOut(files: Files, path = 'prod/vpc') {
+  const repository = bareRepository(join(temporaryDirectory(), 'infra.git'), files);
+  const { git, directory } = cloneOf(repository.dir);
+  const commit = repository.id('main');
+  await fetchCommit(git, commit);
+  await checkout(git, directory, commit, pathOf(path));
+  return { has: (file: string) => existsSync(join(directory, file)), at: (file: string) => join(directory, file) };
+}
+
+test('has the stack whole, the files beside it on the way, and nothing else', async () => {
+  const { has } = await checkedOut({
+    'README.md': '',
+    'prod/common.txt': '',
+    'prod/vpc/main.tf': '# no modules\n',
+    'prod/vpc/templates/deep/user-data.sh': '',
+    'prod/app/main.tf': '',
+    'modules/a/main.tf': '',
+  });
+  for (const file of ['README.md', 'prod/common.txt', 'prod/vpc/main.tf', 'prod/vpc/templates/deep/user-data.sh'])
+    expect([file, has(file)]).toEqual([file, true]);
+  for (const file of ['prod/app', 'modules']) expect([file, has(file)]).toEqual([file, false]);
+});
+
+test('follows local modules as far as they go, in a circle too', async () => {
+  const { has } = await checkedOut({
+    'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',
+    'modules/a/main.tf': 'module "b" {\n  source = "../b"\n}\n',
+    'modules/b/main.tf.json': JSON.stringify({ module: { c: { source: '../../lib/c' } } }),
+    'lib/c/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',
+    'lib/d/main.tf': '',
+  });
+  expect(['modules/a', 'modules/b', 'lib/c', 'lib/d'].map(has)).toEqual([true, true, true, false]);
+});
+
+test('has everything when a module two steps away reads what nobody can foresee', async () => {
+  const { has } = await checkedOut({
+    'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',
+    'modules/a/main.tf': `locals {\n  text = file("\${path.module}/../../shared/x.txt")\n}\n`,
+    'shared/x.txt': 'hello',
+    'staging/vpc/main.tf': '',
+  });
+  expect(['shared/x.txt', 'staging/vpc/main.tf'].map(has)).toEqual([true, true]);
+});
+
+test('has no git left for Terraform to use', async () => {
+  const { has } = await checkedOut({ 'prod/vpc/main.tf': '' });
+  expect(has('.git')).toBe(false);
+});
+
+test('turns symbolic links into plain files', async () => {
+  const { at } = await checkedOut({
+    'prod/vpc/main.tf': '',
+    'prod/vpc/passwords': { link: '/etc/passwd' },
+    'prod/vpc/others': { link: '../app' },
+  });
+  expect(lstatSync(at('prod/vpc/passwords')).isFile()).toBe(true);
+  expect(readFileSync(at('prod/vpc/passwords'), 'utf8')).toBe('/etc/passwd');
+  expect(lstatSync(at('prod/vpc/others')).isFile()).toBe(true);
+});
+
+test('takes files byte for byte, whatever the attributes of the repository ask for', async () => {
+  const text = 'a\r\nb\n$Id$\n';
+  const { at } = await checkedOut({
+    '.gitattributes': '*.tf filter=lfs diff=lfs merge=lfs\n',
+    'prod/vpc/main.tf': text,
+    'prod/vpc/run.sh': { executable: '#!/bin/sh\n' },
+  });
+  expect(readFileSync(at('prod/vpc/main.tf'), 'utf8')).toBe(text);
+  expect(lstatSync(at('prod/vpc/run.sh')).mode & 0o100).toBe(0o100);
+});
+
+test('goes on when a module is not there: Terraform says it better', async () => {
+  const { has } = await checkedOut({ 'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/gone"\n}\n' });
+  expect(has('prod/vpc/main.tf')).toBe(true);
+});

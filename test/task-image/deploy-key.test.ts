@@ -1,0 +1,118 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { takeDeployKey } from '../../task-image/deploy-key.ts';
+import { bareRepository, type Repository } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { type Sshd, startSshd } from '../support/sshd.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { cloneOf, problemFrom, runDirectory } from './parts.ts';
+
+const ssh = { url: 'git@gitlab.example.com:acme/infra-live.git', knownHosts: 'gitlab.example.com ssh-ed25519 AAAA' };
+
+const keyFile = (text: string): string => {
+  const file = join(temporaryDirectory('key'), 'deploy_key');
+  writeFileSync(file, text, { mode: 0o600 });
+  return `file:${file}`;
+};
+
+describe('the deploy key', () => {
+  test('is in files that only this user reads', () => {
+    const directory = runDirectory();
+    takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory);
+    for (const name of ['k', 'hosts']) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
+  });
+
+  test('is gone once it is dropped, with the host keys', async () => {
+    const directory = runDirectory();
+    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory);
+    await key.drop();
+    expect(['k', 'hosts', 's'].filter(name => existsSync(join(directory, name)))).toEqual([]);
+  });
+
+  test('may be dropped twice', async () => {
+    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, runDirectory());
+    await key.drop();
+    await expect(key.drop()).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ['with Windows line ends', 'begin\r\nbody\r\nend\r\n'],
+    ['without a last line end', 'begin\nbody\nend'],
+    ['with empty lines after it', 'begin\nbody\nend\n\n\n'],
+  ])('is written as ssh wants it: %s', (_what, text) => {
+    const directory = runDirectory();
+    takeDeployKey({ ...ssh, deployKey: keyFile(text) }, directory);
+    expect(readFileSync(join(directory, 'k'), 'utf8')).toBe('begin\nbody\nend\n');
+  });
+
+  test('is needed by no repository of this machine', async () => {
+    const directory = runDirectory();
+    const key = takeDeployKey({ url: '/srv/infra-live.git' }, directory);
+    expect(key.sshCommand).toBeUndefined();
+    await key.drop();
+    expect(existsSync(join(directory, 'k'))).toBe(false);
+  });
+
+  test.each([
+    ['a file that is missing', 'file:/no/such/key', 'the deploy key cannot be read: ENOENT'],
+    ['a directory', 'file:/', 'the deploy key cannot be read: EISDIR'],
+    ['a secret of AWS', 'arn:aws:secretsmanager:x', 'this worker can take a deploy key only from a file'],
+    ['nothing', undefined, 'this worker can take a deploy key only from a file'],
+  ])('cannot be taken from %s', async (_what, deployKey, message) => {
+    const source = deployKey === undefined ? ssh : { ...ssh, deployKey };
+    const problem = await problemFrom(() => takeDeployKey(source, runDirectory()));
+    expect(problem).toMatchObject({ code: 'E_DEPLOY_KEY', message });
+    expect(problem.fix).toContain('deploy_key');
+  });
+
+  test('is never in what a failure says', async () => {
+    const problem = await problemFrom(() => takeDeployKey({ ...ssh, deployKey: 'file:/secret/place' }, runDirectory()));
+    expect(JSON.stringify(problem)).not.toContain('/secret/place');
+  });
+});
+
+describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () => {
+  let sshd: Sshd;
+  let repository: Repository;
+  beforeAll(async () => {
+    sshd = await startSshd();
+    repository = bareRepository(join(temporaryDirectory(), 'infra.git'), { 'prod/vpc/main.tf': '' });
+  });
+  afterAll(() => sshd.stop());
+
+  const open = (deployKey: string) => {
+    const directory = runDirectory();
+    const url = sshd.url(repository.dir);
+    const key = takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory);
+    return { key, directory, ...cloneOf(url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand }) };
+  };
+
+  test('is shared by all of a run, and closed when the key is dropped', async () => {
+    const { key, directory, git } = open(`file:${sshd.deployKeyFile}`);
+    const before = sshd.log().split('Accepted publickey').length;
+    await git(['ls-remote', 'origin']);
+    expect(existsSync(join(directory, 's'))).toBe(true);
+    await git(['ls-remote', 'origin']);
+    expect(sshd.log().split('Accepted publickey').length).toBe(before + 1);
+    await key.drop();
+    expect(existsSync(join(directory, 's'))).toBe(false);
+    expect(await problemFrom(() => git(['ls-remote', 'origin']))).toMatchObject({ code: 'E_HOST_KEY' });
+  });
+
+  test('opens with a key that a Windows editor has saved', async () => {
+    const text = readFileSync(sshd.deployKeyFile, 'utf8').trimEnd().replaceAll('\n', '\r\n');
+    const { key, git } = open(keyFile(text));
+    expect(await git(['ls-remote', 'origin', 'refs/heads/main'])).toContain(repository.id('main'));
+    await key.drop();
+  });
+
+  test('ends cleanly when its server has gone away in between', async () => {
+    const { key, directory, git } = open(`file:${sshd.deployKeyFile}`);
+    await git(['ls-remote', 'origin']);
+    await sshd.stop();
+    await key.drop();
+    expect(existsSync(join(directory, 's'))).toBe(false);
+    await sshd.start();
+  });
+});

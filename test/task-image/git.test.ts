@@ -1,0 +1,194 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { takeDeployKey } from '../../task-image/deploy-key.ts';
+import { newRepository } from '../../task-image/git.ts';
+import { fetchCommit } from '../../task-image/source.ts';
+import { freePort } from '../support/free-port.ts';
+import { bareRepository, type Repository } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { type Sshd, startSshd } from '../support/sshd.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { cloneOf, gitParts, problemFrom, runDirectory } from './parts.ts';
+
+const newBare = () => bareRepository(join(temporaryDirectory(), 'infra.git'), { 'prod/vpc/main.tf': '' });
+
+describe('git', () => {
+  const before = { ...process.env };
+  afterEach(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+  });
+
+  test('obeys no variable of the worker', async () => {
+    const marker = join(temporaryDirectory(), 'marker');
+    Object.assign(process.env, {
+      GIT_DIR: '/no/such/repository',
+      GIT_TRACE: marker,
+      GIT_SSH_COMMAND: `touch ${marker}`,
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'core.fsmonitor',
+      GIT_CONFIG_VALUE_0: `touch ${marker}; false`,
+      GIT_EXTERNAL_DIFF: `touch ${marker}`,
+    });
+    const repository = newBareAside();
+    const { git } = cloneOf(repository.dir);
+    await fetchCommit(git, repository.id('main'));
+    await git(['checkout', '--quiet', '--detach', repository.id('main')]);
+    await git(['status']);
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  test('obeys no configuration of the user', async () => {
+    const marker = join(temporaryDirectory(), 'marker');
+    const home = runDirectory();
+    const evil = `[core]\n\tfsmonitor = "touch ${marker}; false"\n\thooksPath = ${home}/hooks\n[alias]\n\tls-tree = !touch ${marker}\n`;
+    for (const file of ['.gitconfig', '.config/git/config']) {
+      mkdirSync(join(home, '.config/git'), { recursive: true });
+      writeFileSync(join(home, file), evil);
+    }
+    mkdirSync(join(home, 'hooks'));
+    writeFileSync(join(home, 'hooks/post-checkout'), `#!/bin/sh\ntouch ${marker}\n`, { mode: 0o700 });
+    const repository = newBareAside();
+    const { git } = cloneOf(repository.dir, { home });
+    await fetchCommit(git, repository.id('main'));
+    await git(['checkout', '--quiet', '--detach', repository.id('main')]);
+    await git(['status']);
+    expect(existsSync(marker)).toBe(false);
+    expect(await git(['config', '--show-origin', '--list'])).not.toContain(home);
+  });
+
+  test('sees an environment of its own only', async () => {
+    Object.assign(process.env, { INFRA_DEPLOYER_TICKET: 'secret', AWS_SECRET_ACCESS_KEY: 'secret' });
+    const parts = gitParts('/srv/x.git');
+    const git = newRepository(join(temporaryDirectory(), 'c'), parts);
+    const names = (await git(['-c', 'alias.names=!env', 'names'])).split('\n').map(line => line.split('=')[0]);
+    expect(names).not.toContain('INFRA_DEPLOYER_TICKET');
+    expect(names).not.toContain('AWS_SECRET_ACCESS_KEY');
+    expect(names).toContain('INFRA_DEPLOYER_RUN');
+  });
+
+  test('writes its url whole into the configuration, whatever is in it', async () => {
+    const url = '/srv/a "quoted" \\ name # x ; y.git';
+    const { git } = cloneOf(url);
+    expect(await git(['config', '--get', 'remote.origin.url'])).toBe(`${url}\n`);
+  });
+
+  test.each(['file', 'ext', 'git', 'http', 'https', 'ftp'])(
+    'does not use %s for a repository behind ssh',
+    async transport => {
+      const { git } = cloneOf('ssh://git@127.0.0.1:1/x.git');
+      const url = transport === 'ext' ? 'ext::sh -c true' : `${transport}://127.0.0.1:1/x`;
+      await expect(git(['ls-remote', url])).rejects.toThrow(/not allowed|blocked|unsafe/i);
+    },
+  );
+
+  test('does not use ssh for a repository of this machine', async () => {
+    const { git } = cloneOf('/srv/x.git');
+    await expect(git(['ls-remote', 'ssh://git@127.0.0.1:1/x.git'])).rejects.toThrow(/not allowed/);
+  });
+
+  test('says that a local repository is not there', async () => {
+    const { git } = cloneOf('/no/such/repository.git');
+    expect(await problemFrom(() => git(['ls-remote', 'origin']))).toMatchObject({ code: 'E_REPO_UNREACHABLE' });
+  });
+
+  test('stops when the run must stop', async () => {
+    const stop = new AbortController();
+    const { git } = cloneOf('/srv/x.git', { stop: stop.signal });
+    const began = Date.now();
+    setTimeout(() => stop.abort('canceled'), 100);
+    await expect(git(['-c', 'alias.wait=!sleep 20', 'wait'])).rejects.toThrow();
+    expect(Date.now() - began).toBeLessThan(5000);
+  });
+
+  test('tells what it cannot explain in one line', async () => {
+    const problem = await problemFrom(() => cloneOf('/srv/x.git').git(['no-such-command']));
+    expect(problem).toMatchObject({ code: 'E_GIT' });
+    expect(problem.message).not.toContain('\n');
+  });
+});
+
+const newBareAside = (): Repository => {
+  // The tests' own git must not be touched by what they set for the worker's.
+  const saved = { ...process.env };
+  for (const name of Object.keys(process.env)) if (name.startsWith('GIT_')) delete process.env[name];
+  const repository = newBare();
+  const commit = repository.id('main');
+  Object.assign(process.env, saved);
+  return { ...repository, id: () => commit };
+};
+
+describe.skipIf(requires('sshd'))('git over ssh', () => {
+  let sshd: Sshd;
+  let repository: Repository;
+  beforeAll(async () => {
+    sshd = await startSshd();
+    repository = newBare();
+  });
+  afterAll(() => sshd.stop());
+
+  interface Differences {
+    readonly url?: string;
+    readonly deployKey?: string;
+    readonly knownHosts?: string;
+  }
+  /** What happens to somebody who lists the refs of such a repository. */
+  const listing = async (differences: Differences = {}) => {
+    const source = {
+      url: sshd.url(repository.dir),
+      deployKey: `file:${sshd.deployKeyFile}`,
+      knownHosts: sshd.knownHosts,
+      ...differences,
+    };
+    const key = takeDeployKey(source, runDirectory());
+    try {
+      const { git } = cloneOf(source.url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
+      await git(['ls-remote', 'origin']);
+      return 'worked';
+    } catch (error) {
+      return (await problemFrom(() => Promise.reject(error))).code;
+    } finally {
+      await key.drop();
+    }
+  };
+
+  test('works with the right key and the right host key', async () => {
+    expect(await listing()).toBe('worked');
+  });
+
+  test('tells a server that does not answer', async () => {
+    const port = await freePort();
+    const knownHosts = sshd.knownHosts.replace(`:${sshd.port}`, `:${port}`);
+    expect(await listing({ url: `ssh://git@127.0.0.1:${port}/x.git`, knownHosts })).toBe('E_REPO_UNREACHABLE');
+  });
+
+  test('tells a name that nobody knows', async () => {
+    expect(await listing({ url: 'ssh://git@no-such-host.invalid/x.git' })).toBe('E_REPO_UNREACHABLE');
+  });
+
+  test('tells a repository that is not on the server', async () => {
+    expect(await listing({ url: sshd.url('/no/such/repository.git') })).toBe('E_REPO_UNREACHABLE');
+  });
+
+  test('tells a host key that is another', async () => {
+    const other = readFileSync(`${sshd.deployKeyFile}.pub`, 'utf8').split(' ').slice(0, 2).join(' ');
+    expect(await listing({ knownHosts: `[127.0.0.1]:${sshd.port} ${other}` })).toBe('E_HOST_KEY');
+  });
+
+  test('tells a host that the policy has no key for', async () => {
+    expect(await listing({ knownHosts: sshd.knownHosts.replace('127.0.0.1', '127.0.0.2') })).toBe('E_HOST_KEY');
+    expect(await listing({ knownHosts: '' })).toBe('E_HOST_KEY');
+  });
+
+  test('tells a key that the server does not accept', async () => {
+    const impostor = await startSshd();
+    await impostor.stop();
+    expect(await listing({ deployKey: `file:${impostor.deployKeyFile}` })).toBe('E_DEPLOY_KEY');
+  });
+
+  test('tells a file that is no key', async () => {
+    const file = join(temporaryDirectory(), 'key');
+    writeFileSync(file, 'not a key\n', { mode: 0o600 });
+    expect(await listing({ deployKey: `file:${file}` })).toBe('E_DEPLOY_KEY');
+  });
+});
