@@ -51,7 +51,7 @@ const run: Shape = {
   hasChanges: optional(flag),
   counts: optional({ create: whole, update: whole, delete: whole, replace: whole }),
   changes: optional(listOf({ address: text, action: text })),
-  tool: optional({ binary: text, version: text }),
+  tool: optional({ binary: text, version: optional(text) }),
   serial: optional({ before: optional(whole), after: optional(whole) }),
   exitCode: optional(whole),
   error: optional({ code: text, message: text, fix: optional(text) }),

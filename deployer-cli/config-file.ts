@@ -55,6 +55,9 @@ export async function parseConfig(text: string, name: string): Promise<Outcome<C
     const at = `\`${name}\` line ${line}`;
     if (word === 'token')
       return fail('E_SETTINGS', `${at}: a token does not belong into a file of the repository`, tokenFix);
+    // Whoever can change a file of the repository would otherwise choose who gets the token.
+    if (word === 'server')
+      return fail('E_SETTINGS', `${at}: the server is not chosen by a file of the repository`, serverFix);
     if (!isFlagName(word) || !flags[word].config) {
       const meant = nearest(word, keys);
       return fail('E_SETTINGS', `${at}: unknown key \`${word}\``, meant ? `did you mean  ${meant}` : keysFix);
@@ -73,4 +76,5 @@ export async function parseConfig(text: string, name: string): Promise<Outcome<C
 const keys = flagNames.filter(name => flags[name].config);
 const keysFix = `its keys are ${keys.join(', ')}`;
 const tokenFix = 'set INFRA_DEPLOYER_TOKEN in the environment';
+const serverFix = 'set INFRA_DEPLOYER_SERVER in the environment, or use --server';
 const exampleOf = (name: FlagName) => (flags[name].takes === undefined ? 'true' : `"${flags[name].takes}"`);

@@ -50,7 +50,7 @@ export function followProgress(screen: Pick<Screen, 'line' | 'tool' | 'status'>,
 
   const tellInit = (run: Run) => {
     const ms = run.timings.init;
-    if (hasInit || ms === undefined) return;
+    if (verbose || hasInit || ms === undefined) return;
     hasInit = true;
     if (heading === undefined) screen.line(dim(`▸ ${named(run, 'init')} ${formatDuration(ms)}`));
   };

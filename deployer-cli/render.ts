@@ -53,8 +53,9 @@ export function success(run: Run): string[] {
   return lines;
 }
 
-function serialLine({ before, after }: NonNullable<Run['serial']>): string {
-  return before === undefined || before === after ? `${after}` : `${before} → ${after}`;
+export function serialLine({ before, after }: NonNullable<Run['serial']>): string {
+  const known = [before, after].filter(serial => serial !== undefined);
+  return [...new Set(known)].join(' → ');
 }
 
 /** What went wrong, why, and how to fix it. */

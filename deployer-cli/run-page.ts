@@ -5,7 +5,7 @@ import { changeLines, changeSummary } from './changes.ts';
 import { bold, dim, red } from './colour.ts';
 import { formatDuration } from './duration.ts';
 import { phaseOrder } from './progress.ts';
-import { shortCommit } from './render.ts';
+import { serialLine, shortCommit } from './render.ts';
 import { columns } from './table.ts';
 
 export function runPage(run: Run): string[] {
@@ -24,9 +24,9 @@ export function runPage(run: Run): string[] {
     ['tip', run.tip === run.commit ? undefined : run.tip],
     ['rule', run.rule],
     ['caller', run.caller],
-    ['plan', planId === run.id ? 'may be applied' : planId],
-    ['tool', tool && `${tool.binary} ${tool.version}`],
-    ['serial', serial && `${serial.before ?? '–'} → ${serial.after ?? '–'}`],
+    ['plan', planId === run.id ? 'saved' : planId],
+    ['tool', tool && `${tool.binary} ${tool.version ?? ''}`.trim()],
+    ['serial', serial && serialLine(serial)],
     ['asked', timeOf(run.createdAt)],
     ['ended', run.endedAt && `${timeOf(run.endedAt)}, after ${tookLine(run)}`],
     ['phases', phases.length > 0 ? phases.join(' · ') : undefined],

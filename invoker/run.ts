@@ -54,7 +54,7 @@ export interface RunRecord {
   readonly hasChanges?: boolean;
   readonly counts?: Counts;
   readonly changes?: readonly Change[];
-  readonly tool?: { readonly binary: string; readonly version: string };
+  readonly tool?: { readonly binary: string; readonly version?: string };
   readonly serial?: { readonly before?: number; readonly after?: number };
   readonly error?: { readonly code: string; readonly message: string; readonly fix?: string };
 }
@@ -115,7 +115,7 @@ export function claim(
   run: RunRecord,
   hashes: { ticket: string; token: string },
   now: number,
-  times: { leaseMs: number; deadlineMs: number },
+  terms: { leaseMs: number; deadlineMs: number; binary: string },
 ): Result<RunRecord> {
   if (run.state !== 'starting' || run.ticketHash !== hashes.ticket) return ended(run);
   const { ticketHash: _spent, ...rest } = enter(run, 'source', now);
@@ -123,8 +123,9 @@ export function claim(
     ...rest,
     state: 'running',
     tokenHash: hashes.token,
-    leaseUntil: now + times.leaseMs,
-    deadline: now + times.deadlineMs,
+    leaseUntil: now + terms.leaseMs,
+    deadline: now + terms.deadlineMs,
+    tool: { binary: terms.binary },
   });
 }
 
@@ -164,7 +165,7 @@ export function advance(run: RunRecord, phase: Phase, now: number): Result<RunRe
 export function cancel(run: RunRecord, now: number): Result<RunRecord> {
   if (run.state === 'queued' || run.state === 'starting')
     return ok(end(run, 'canceled', now, { code: 'E_CANCELED', message: 'the run was canceled before it began' }));
-  if (run.state === 'running') return ok({ ...run, cancelRequested: true });
+  if (run.state === 'running') return ok(run.cancelRequested ? run : { ...run, cancelRequested: true });
   return refuse('E_RUN_ENDED', `the run has already ended: ${run.state}`);
 }
 

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { version } from '../policies/contract/version.ts';
-import { startControlPlane } from './embedded/control-plane.ts';
 
 const help = `infra-deployer-server --policy policies/allowlist.yaml --data-dir /var/lib/infra-deployer
 
@@ -51,12 +50,19 @@ function optionsOf(argv: readonly string[]) {
 }
 
 async function main(): Promise<void> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 22 || (major === 22 && minor < 18))
+    throw new UsageError(
+      `Node 22.18 or newer is needed, this is ${process.versions.node}; fix: npx -y -p node@24 -- node …`,
+    );
   const options = optionsOf(process.argv.slice(2));
   if (options.help) return void process.stdout.write(help);
   if (options.version) return void process.stdout.write(`${version}\n`);
   if (options.policy === undefined || options['data-dir'] === undefined)
     throw new UsageError('--policy FILE and --data-dir DIR are needed; fix: see --help');
   process.umask(0o077);
+  // Loaded late, so that a Node without `node:sqlite` is told what is wrong rather than what is missing.
+  const { startControlPlane } = await import('./embedded/control-plane.ts');
   const { url, stop } = await startControlPlane({
     policyFile: resolve(options.policy),
     dataDir: resolve(options['data-dir']),

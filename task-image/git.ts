@@ -47,6 +47,9 @@ function runner(directory: string, { url, sshCommand, path, home, runId, stop }:
     timeout: { block: 60_000 },
     abort: stop,
     allowEnvironment,
+    // By itself simple-git takes a git that was killed, or failed without a word, for one that did its work.
+    errors: (error, { exitCode, stdErr }) =>
+      error ?? (exitCode === 0 ? undefined : Buffer.concat([...stdErr, Buffer.from(`it ended with ${exitCode}`)])),
     unsafe: { allowUnsafeSshCommand: true, allowUnsafeConfigPaths: true },
   }).env({
     PATH: path,

@@ -10,14 +10,22 @@ export function lineSplitter(line: (text: string) => Promise<void> | void) {
   const give = async (text: string): Promise<void> => {
     await line(printable(text));
   };
+  /** Gives out all of a line but its last piece: where it is cut does not depend on how it came. */
+  const cut = async (text: string): Promise<string> => {
+    let left = text;
+    while (left.length > longestLine) {
+      // Not between the two halves of a character.
+      const at = /[\ud800-\udbff]/.test(left.charAt(longestLine - 1)) ? longestLine - 1 : longestLine;
+      await give(left.slice(0, at));
+      left = left.slice(at);
+    }
+    return left;
+  };
   const split = async (text: string): Promise<void> => {
     const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const one of lines) await give(one);
-    while (rest.length > longestLine) {
-      await give(rest.slice(0, longestLine));
-      rest = rest.slice(longestLine);
-    }
+    const last = lines.pop() ?? '';
+    for (const one of lines) await give(await cut(one));
+    rest = await cut(last);
   };
   return {
     write: (chunk: Uint8Array) => split(decoder.decode(chunk, { stream: true })),

@@ -180,7 +180,7 @@ export function deployDoor(parts: DeployDoorParts) {
         const canceled = await update(
           ledger,
           id,
-          run => (run.cancelRequested ? { ok: true, value: run } : cancel(run, now())),
+          run => cancel(run, now()),
           run => ({
             audit: auditEvent('cancel', run, {
               requestId: request.id,
@@ -206,7 +206,7 @@ export function deployDoor(parts: DeployDoorParts) {
       ...(sha === undefined ? {} : { commit: sha }),
       ...(planId === undefined ? {} : { planId }),
     };
-    return orThrow(selectReceipt(await ledger.receipts(repo, path), wanted, keys.receipt)).commit;
+    return orThrow(selectReceipt(await candidates(ledger, repo, path, planId), wanted, keys.receipt)).commit;
   }
 }
 

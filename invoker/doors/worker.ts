@@ -111,13 +111,14 @@ export function workerDoor(parts: WorkerDoorParts) {
           throw new DoorError(unauthenticated);
         const repository = orThrow(stillAllowed(run));
         const path = orThrow(canonicalPath(run.request.path));
-        const deadlineMs = stackSettings(repository, path).minutes * 60_000;
+        const { minutes, binary } = stackSettings(repository, path);
+        const deadlineMs = minutes * 60_000;
         const hashes = { ticket: run.ticketHash, token: digestOf(token) };
         const claimed = orThrow(
           await update(
             ledger,
             id,
-            run => claim(run, hashes, now(), { leaseMs, deadlineMs }),
+            run => claim(run, hashes, now(), { leaseMs, deadlineMs, binary }),
             run => ({ audit: auditEvent('started', run) }),
           ),
         );

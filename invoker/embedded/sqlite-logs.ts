@@ -24,8 +24,9 @@ export function sqliteLogs(database: DatabaseSync): Logs {
       const rows = database.prepare('select seq, lines from logs where run = ? and seq >= ? order by seq');
       for (const row of rows.iterate(run, cursor)) {
         const text = String(row.lines);
-        if (size > 0 && size + text.length > bytes) return { lines, cursor: next, more: true };
-        size += text.length;
+        const length = Buffer.byteLength(text);
+        if (size > 0 && size + length > bytes) return { lines, cursor: next, more: true };
+        size += length;
         next = Number(row.seq) + 1;
         for (const line of JSON.parse(text) as LogLine[]) lines.push(line);
       }

@@ -64,7 +64,7 @@ export const RunSchema = Type.Object({
   hasChanges: Type.Optional(Type.Boolean({ description: 'the plan would change something, outputs included' })),
   counts: Type.Optional(CountsSchema),
   changes: Type.Optional(Type.Array(ChangeSchema)),
-  tool: Type.Optional(Type.Object({ binary: Type.String(), version: Type.String() })),
+  tool: Type.Optional(Type.Object({ binary: Type.String(), version: Type.Optional(Type.String()) })),
   serial: Type.Optional(
     Type.Object(
       { before: Type.Optional(Type.Integer()), after: Type.Optional(Type.Integer()) },

@@ -12,12 +12,12 @@ const refusal = async (text: string) => {
 
 describe('the config file', () => {
   test('holds flags by name', async () => {
-    expect(await parseConfig('server: https://deploy.example.com\njson: true\nverbose: false\n', 'c.yaml')).toEqual({
+    expect(await parseConfig('repo: infra-live\njson: true\nverbose: false\n', 'c.yaml')).toEqual({
       ok: true,
       value: {
         name: 'c.yaml',
         values: new Map([
-          ['server', 'https://deploy.example.com'],
+          ['repo', 'infra-live'],
           ['json', 'true'],
           ['verbose', 'false'],
         ]),
@@ -30,13 +30,14 @@ describe('the config file', () => {
   });
 
   test.each([
-    ['ref: main\nservr: x\n', '`c.yaml` line 2: unknown key `servr`; did you mean  server'],
+    ['ref: main\nrepoo: x\n', '`c.yaml` line 2: unknown key `repoo`; did you mean  repo'],
     ['command: apply\n', '`c.yaml` line 1: unknown key `command`; its keys are'],
     ['plan-id: r_1\n', '`c.yaml` line 1: unknown key `plan-id`; its keys are'],
     [
       'token: secret\n',
       '`c.yaml` line 1: a token does not belong into a file of the repository; set INFRA_DEPLOYER_TOKEN',
     ],
+    ['server: https://evil.example\n', '`c.yaml` line 1: the server is not chosen by a file of the repository; set'],
     ['ref: main\nref: other\n', '`c.yaml` line 2: it is not valid YAML; its keys are'],
     ['json: sure\n', '`c.yaml` line 1: `json` must be true or false; write  json: true'],
     ['ref: 12\n', '`c.yaml` line 1: `ref` must be a text; write  ref: "REF"'],

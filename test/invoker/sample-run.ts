@@ -12,7 +12,7 @@ export const t0 = Date.UTC(2026, 4, 3, 14, 0, 0);
 export const [commitA, commitB] = ['a'.repeat(40), 'b'.repeat(40)];
 export const main = value(fullRef('refs/heads/main'));
 export const [ticketHash, tokenHash] = ['ticket digest', 'token digest'];
-export const times = { startMs: 1000, leaseMs: 1000, deadlineMs: 60_000, overtimeMs: 5000 };
+export const times = { binary: 'terraform', startMs: 1000, leaseMs: 1000, deadlineMs: 60_000, overtimeMs: 5000 };
 
 export interface Sample extends Partial<RequestBody> {
   readonly id?: string;

@@ -85,7 +85,8 @@ describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () =
     const directory = runDirectory();
     const url = sshd.url(repository.dir);
     const key = takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory);
-    return { key, directory, ...cloneOf(url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand }) };
+    const { git } = cloneOf(url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
+    return { key, directory, git };
   };
 
   test('is shared by all of a run, and closed when the key is dropped', async () => {

@@ -1,15 +1,16 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { takeDeployKey } from '../../task-image/deploy-key.ts';
-import { newRepository } from '../../task-image/git.ts';
 import { fetchCommit } from '../../task-image/source.ts';
 import { freePort } from '../support/free-port.ts';
 import { bareRepository, type Repository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { cloneOf, gitParts, problemFrom, runDirectory } from './parts.ts';
+import { cloneOf, problemFrom, runDirectory } from './parts.ts';
 
 const newBare = () => bareRepository(join(temporaryDirectory(), 'infra.git'), { 'prod/vpc/main.tf': '' });
 
@@ -59,12 +60,35 @@ describe('git', () => {
 
   test('sees an environment of its own only', async () => {
     Object.assign(process.env, { INFRA_DEPLOYER_TICKET: 'secret', AWS_SECRET_ACCESS_KEY: 'secret' });
-    const parts = gitParts('/srv/x.git');
-    const git = newRepository(join(temporaryDirectory(), 'c'), parts);
-    const names = (await git(['-c', 'alias.names=!env', 'names'])).split('\n').map(line => line.split('=')[0]);
-    expect(names).not.toContain('INFRA_DEPLOYER_TICKET');
-    expect(names).not.toContain('AWS_SECRET_ACCESS_KEY');
-    expect(names).toContain('INFRA_DEPLOYER_RUN');
+    const seen = join(temporaryDirectory(), 'seen');
+    const path = `${scripted(`env > ${seen}`)}:/usr/bin:/bin`;
+    await cloneOf('/srv/x.git', { path }).git(['status']);
+    const names = readFileSync(seen, 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => line.split('=')[0]);
+    expect(names.filter(name => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual([
+      'GIT_ALLOW_PROTOCOL',
+      'GIT_CONFIG_GLOBAL',
+      'GIT_CONFIG_NOSYSTEM',
+      'GIT_LFS_SKIP_SMUDGE',
+      'GIT_OPTIONAL_LOCKS',
+      'GIT_TERMINAL_PROMPT',
+      // simple-git's own.
+      'GIT_TEST_DISALLOW_ABBREVIATED_OPTIONS',
+      'HOME',
+      'INFRA_DEPLOYER_RUN',
+      'LANG',
+      'PATH',
+    ]);
+  });
+
+  test.each([
+    ['is killed', 'kill -KILL $$'],
+    ['fails without a word', 'exit 1'],
+  ])('has failed when it %s', async (_what, script) => {
+    const { git } = cloneOf('/srv/x.git', { path: `${scripted(script)}:/usr/bin:/bin` });
+    expect(await problemFrom(() => git(['checkout', 'main']))).toMatchObject({ code: 'E_GIT' });
   });
 
   test('writes its url whole into the configuration, whatever is in it', async () => {
@@ -93,12 +117,19 @@ describe('git', () => {
   });
 
   test('stops when the run must stop', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
     const stop = new AbortController();
-    const { git } = cloneOf('/srv/x.git', { stop: stop.signal });
+    const { git } = cloneOf(`ssh://git@127.0.0.1:${port}/x.git`, { stop: stop.signal });
     const began = Date.now();
-    setTimeout(() => stop.abort('canceled'), 100);
-    await expect(git(['-c', 'alias.wait=!sleep 20', 'wait'])).rejects.toThrow();
+    const connected = once(silent, 'connection');
+    const listing = problemFrom(() => git(['ls-remote', 'origin']));
+    await connected;
+    stop.abort('canceled');
+    await listing;
     expect(Date.now() - began).toBeLessThan(5000);
+    silent.close();
   });
 
   test('tells what it cannot explain in one line', async () => {
@@ -107,6 +138,13 @@ describe('git', () => {
     expect(problem.message).not.toContain('\n');
   });
 });
+
+/** A directory with a `git` in it that does only this: for what the real one does not do when it is asked to. */
+function scripted(script: string): string {
+  const directory = temporaryDirectory('bin');
+  writeFileSync(join(directory, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+  return directory;
+}
 
 const newBareAside = (): Repository => {
   // The tests' own git must not be touched by what they set for the worker's.

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { cliConfig, toolEnvironment } from '../../task-image/environment.ts';
+
+const surroundings = { runDir: '/run/x', runId: 'r_aaaabbbbccccddddeeeeffff22', binary: 'terraform' } as const;
+
+test('Terraform sees exactly this', () => {
+  expect(toolEnvironment(surroundings)).toEqual({
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LANG: 'C.UTF-8',
+    HOME: '/run/x/h',
+    TMPDIR: '/run/x/t',
+    TF_DATA_DIR: '/run/x/d',
+    TF_CLI_CONFIG_FILE: '/run/x/cli.tfrc',
+    TF_IN_AUTOMATION: '1',
+    TF_INPUT: '0',
+    CHECKPOINT_DISABLE: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ALLOW_PROTOCOL: 'https:ssh',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    INFRA_DEPLOYER_RUN: surroundings.runId,
+  });
+});
+
+test('tofu sees what Terraform sees', () => {
+  expect(toolEnvironment({ ...surroundings, binary: 'tofu' })).toEqual(toolEnvironment(surroundings));
+});
+
+test('terragrunt is told besides which Terraform it wraps, in its old words and its new ones', () => {
+  const seen = toolEnvironment({ ...surroundings, binary: 'terragrunt', wrapped: '/opt/terraform' });
+  const added = Object.entries(seen).filter(([name]) => !(name in toolEnvironment(surroundings)));
+  expect(Object.fromEntries(added)).toMatchObject({
+    TERRAGRUNT_TFPATH: '/opt/terraform',
+    TG_TF_PATH: '/opt/terraform',
+    TERRAGRUNT_NON_INTERACTIVE: 'true',
+    TG_NON_INTERACTIVE: 'true',
+  });
+  expect(added.map(([name]) => name).filter(name => !/^(TG|TERRAGRUNT)_/.test(name))).toEqual([]);
+});
+
+test('nothing of the worker is handed on', () => {
+  const worker = {
+    INFRA_DEPLOYER_TICKET: 'secret',
+    TF_VAR_x: '1',
+    TF_LOG: 'trace',
+    AWS_PROFILE: 'admin',
+    PATH: '/evil',
+  };
+  const before = { ...process.env };
+  const alone = toolEnvironment(surroundings);
+  Object.assign(process.env, worker);
+  const seen = toolEnvironment(surroundings);
+  for (const name of Object.keys(worker)) delete process.env[name];
+  Object.assign(process.env, before);
+  expect(seen).toEqual(alone);
+});
+
+test('providers are installed from registries only, never from what the repository brings along', () => {
+  expect(cliConfig).toContain('provider_installation {\n  direct {}\n}');
+});
