@@ -41,7 +41,7 @@ export async function takeControl(door: string, run: string, ticket: string, cla
     if (!stop.signal.aborted) stop.abort(reason);
   };
 
-  /** One call; repeated while the door is away, until it has been away for one lease. Every call may be repeated. */
+  /** One call; repeated while the door is away, until it has been away for one lease. The door takes a repeated call as one. */
   const call = async <Answer>(operation: string, body: object): Promise<Answer> => {
     for (;;) {
       // A door that hangs must not outlast the lease either: half of it leaves time to ask again.
@@ -77,8 +77,13 @@ export async function takeControl(door: string, run: string, ticket: string, cla
     while (pending.length > 0) {
       const lines = nextBatch(pending);
       // A line that cannot be told any more does not stop the work; losing the door does, and `call` sees to that.
-      await call<Orders>('log', { seq, lines }).then(obey, () => {});
-      seq += 1;
+      await call<Orders>('log', { seq, lines }).then(
+        orders => {
+          obey(orders);
+          seq += 1;
+        },
+        () => {},
+      );
     }
     flushing = undefined;
   };

@@ -33,7 +33,7 @@ export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
       if (existsSync(files.socket))
         await promisify(execFile)(
           'ssh',
-          ['-F', '/dev/null', '-o', `ControlPath=${files.socket}`, '-O', 'exit', 'any'],
+          ['-F', '/dev/null', '-o', `ControlPath=${pathValue(files.socket)}`, '-O', 'exit', 'any'],
           {
             timeout: 5000,
           },
@@ -73,10 +73,10 @@ const sshOptions = (files: { key: string; hosts: string; socket: string }): stri
     BatchMode: 'yes',
     IdentitiesOnly: 'yes',
     IdentityAgent: 'none',
-    IdentityFile: files.key,
+    IdentityFile: pathValue(files.key),
     PreferredAuthentications: 'publickey',
     StrictHostKeyChecking: 'yes',
-    UserKnownHostsFile: files.hosts,
+    UserKnownHostsFile: pathValue(files.hosts),
     GlobalKnownHostsFile: '/dev/null',
     UpdateHostKeys: 'no',
     VerifyHostKeyDNS: 'no',
@@ -85,11 +85,14 @@ const sshOptions = (files: { key: string; hosts: string; socket: string }): stri
     ConnectTimeout: '15',
     ServerAliveInterval: '15',
     ControlMaster: 'auto',
-    ControlPath: files.socket,
+    ControlPath: pathValue(files.socket),
     ControlPersist: '60',
     LogLevel: 'ERROR',
   }).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
 ];
+
+/** ssh splits values at spaces and expands `%`; it has no way to write a quote or a `${` (ssh_config(5)). */
+const pathValue = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
 
 /** Git gives its ssh command to a shell. */
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;

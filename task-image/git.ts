@@ -44,7 +44,6 @@ function runner(directory: string, { url, sshCommand, path, home, runId, stop }:
   const git: SimpleGit = simpleGit({
     baseDir: directory,
     maxConcurrentProcesses: 4,
-    timeout: { block: 60_000 },
     abort: stop,
     allowEnvironment,
     // By itself simple-git takes a git that was killed, or failed without a word, for one that did its work.

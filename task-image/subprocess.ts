@@ -1,6 +1,8 @@
 /** Runs one tool: argv array, environment from nothing, closed stdin, a process group of its own that ends with it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Tool {
@@ -12,26 +14,30 @@ export interface Tool {
   readonly stop: AbortSignal;
   /** From SIGINT to SIGKILL. */
   readonly graceMs: number;
-  /** Takes the output as it comes; the tool waits while a promise is open. */
-  readonly output: (chunk: Buffer, stream: 'stdout' | 'stderr') => Promise<void> | void;
+  /** A file for the time the tool runs. */
+  readonly outputFile: string;
+  /** Leaves standard error out. */
+  readonly stdoutOnly?: true;
+  /** Takes the output as it comes, in the order in which it was written. */
+  readonly output: (chunk: Buffer) => Promise<void> | void;
 }
 
-/** A tool that was killed has no exit code. */
+/** A tool that was killed, or not started since it should stop already, has no exit code. */
 export interface ToolEnd {
   readonly exitCode: number | undefined;
 }
 
-/** Resolves when the tool and its whole process group are gone; rejects only when it cannot be started. */
-export async function runTool({ file, argv, cwd, env, stop, graceMs, output }: Tool): Promise<ToolEnd> {
-  const child = spawn(file, [...argv], { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  await once(child, 'spawn');
-  const { pid } = child;
-  if (pid === undefined) throw new Error('the process has no id');
-  const drain = async (stream: NodeJS.ReadableStream, name: 'stdout' | 'stderr') => {
-    for await (const chunk of stream) await output(chunk as Buffer, name);
-  };
-  const drained = Promise.allSettled([drain(child.stdout, 'stdout'), drain(child.stderr, 'stderr')]);
+const lookMs = 30;
+const chunkBytes = 64 * 1024;
 
+/**
+ * Resolves when the tool and its whole process group are gone; rejects only when it cannot be started. The tool writes to
+ * a file, not to us: with a pipe, a worker that dies would take Terraform with it at its next line, before it saves state.
+ */
+export async function runTool(tool: Tool): Promise<ToolEnd> {
+  const { stop, graceMs, outputFile, output } = tool;
+  if (stop.aborted) return { exitCode: undefined };
+  const { pid, exit } = await start(tool);
   let ended = false;
   const interrupt = async (): Promise<void> => {
     // One interrupt only: a second makes Terraform drop what it holds.
@@ -43,13 +49,58 @@ export async function runTool({ file, argv, cwd, env, stop, graceMs, output }: T
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
 
-  const [code] = (await once(child, 'exit')) as [number | null];
-  ended = true;
-  stop.removeEventListener('abort', onStop);
-  // What the tool has started and left must not live on, nor hold its output open.
-  signalGroup(pid, 'SIGKILL');
-  await Promise.race([drained, sleep(5000, undefined, { ref: false })]);
-  return { exitCode: code ?? undefined };
+  const written = await open(outputFile, 'r');
+  try {
+    const code = await handOn(written, exit, output, () => {
+      ended = true;
+      stop.removeEventListener('abort', onStop);
+      // What the tool has started and left must not live on, nor write on.
+      signalGroup(pid, 'SIGKILL');
+    });
+    return { exitCode: code ?? undefined };
+  } finally {
+    await written.close();
+    await rm(outputFile, { force: true });
+  }
+}
+
+async function start({ file, argv, cwd, env, outputFile, stdoutOnly }: Tool) {
+  const output = openSync(outputFile, 'w', 0o600);
+  try {
+    const stdio = ['ignore' as const, output, stdoutOnly ? ('ignore' as const) : output];
+    const child = spawn(file, [...argv], { cwd, env: { ...env }, stdio, detached: true });
+    const exit = once(child, 'exit') as Promise<[number | null]>;
+    exit.catch(() => {});
+    await once(child, 'spawn');
+    if (child.pid === undefined) throw new Error('the process has no id');
+    return { pid: child.pid, exit };
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** Follows the file until the tool has exited and everything it wrote is handed on; answers its exit code. */
+async function handOn(
+  written: Awaited<ReturnType<typeof open>>,
+  exit: Promise<[number | null]>,
+  output: Tool['output'],
+  onExit: () => void,
+): Promise<number | null> {
+  let offset = 0;
+  const readOn = async (): Promise<void> => {
+    for (;;) {
+      const { bytesRead, buffer } = await written.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, offset);
+      if (bytesRead === 0) return;
+      offset += bytesRead;
+      await output(buffer.subarray(0, bytesRead));
+    }
+  };
+  for (;;) {
+    const exited = await Promise.race([exit, sleep(lookMs)]);
+    if (exited) onExit();
+    await readOn();
+    if (exited) return exited[0];
+  }
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

@@ -8,7 +8,7 @@ import type { Control } from './control.ts';
 import { dataDir, toolEnvironment } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
 import { lineSplitter } from './output.ts';
-import { runTool } from './subprocess.ts';
+import { runTool, type Tool } from './subprocess.ts';
 
 export interface StackRun {
   readonly control: Control;
@@ -44,28 +44,27 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   });
   let isLocal = false;
 
-  const run = async (
-    argv: readonly string[],
-    output: (chunk: Buffer, stream: 'stdout' | 'stderr') => Promise<void> | void,
-  ) => (await runTool({ file, argv, cwd, env, stop: control.stop, graceMs: control.claimed.graceMs, output })).exitCode;
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>) => {
+    const outputFile = join(runDir, 'out');
+    const { stop, claimed } = control;
+    return (await runTool({ file, argv, cwd, env, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
+  };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
   const shown = async (phase: Phase, argv: readonly string[]) => {
     let words = '';
-    const line = (text: string) => {
+    const lines = lineSplitter(text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
-    };
-    const streams = { stdout: lineSplitter(line), stderr: lineSplitter(line) };
-    const exitCode = await run(argv, (chunk, stream) => streams[stream].write(chunk));
-    await streams.stdout.end();
-    await streams.stderr.end();
+    });
+    const exitCode = await run(argv, { output: lines.write });
+    await lines.end();
     return { exitCode, words };
   };
 
   const captured = async (argv: readonly string[]): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, (chunk, stream) => void (stream === 'stdout' && chunks.push(chunk)));
+    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) });
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
@@ -97,12 +96,14 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
       if (exitCode !== 0) throw failed('E_APPLY', `${binary} apply`, exitCode, words);
     },
     serial: async () => {
-      const text =
-        isLocal && stateFile !== undefined
-          ? readIfThere(stateFile)
-          : await captured(['state', 'pull']).catch(() => undefined);
-      const serial = text ? (JSON.parse(text) as { serial?: unknown }).serial : undefined;
-      return typeof serial === 'number' ? serial : undefined;
+      // Only told to people: nothing that was applied is undone because it cannot be read.
+      try {
+        const text = isLocal && stateFile !== undefined ? readIfThere(stateFile) : await captured(['state', 'pull']);
+        const { serial } = JSON.parse(text ?? '{}') as { serial?: unknown };
+        return typeof serial === 'number' ? serial : undefined;
+      } catch {
+        return undefined;
+      }
     },
   };
 }
@@ -197,7 +198,7 @@ function checkBackend({ backend: wanted, binary }: StackSettings, directory: str
   if (actual.type !== wanted.type || other || missing !== undefined)
     throw refused(
       `the backend is not what the policy says: ${actual.type === wanted.type ? `\`${other?.[0] ?? missing}\` differs` : `type \`${actual.type}\``}`,
-      'make the backend block equal to the policy, or leave out what the policy fills in',
+      'leave out of the backend block what the policy fills in, and what it does not name',
     );
   return false;
 }

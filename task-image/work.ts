@@ -36,15 +36,14 @@ export interface Places {
 
 /** Works the claimed run off and tells its end. Never throws for what happens inside the run. */
 export async function work(control: Control, places: Places): Promise<void> {
-  let report: Finish;
-  try {
-    report = await steps(control, places);
-  } catch (error) {
-    report = endOf(error, control.stop);
-  } finally {
-    clean(places);
-  }
+  const report = await steps(control, places).catch(error => endOf(error, control.stop));
   await control.finish(report);
+  // Told first: what a run has left must not change how it ended. What cannot be removed here is the launcher's to remove.
+  try {
+    clean(places);
+  } catch {
+    // See above.
+  }
 }
 
 async function steps(control: Control, places: Places): Promise<Finish> {
@@ -151,6 +150,7 @@ async function pin(
 
 async function plan(control: Control, tool: Terraform, answer: SourceAnswer, planFile: string): Promise<Finish> {
   await control.phase('plan');
+  guard(control);
   const { hasChanges } = await tool.plan(planFile);
   guard(control);
   const { counts, changes, version } = planSummary(await tool.show(planFile));
@@ -171,6 +171,7 @@ async function plan(control: Control, tool: Terraform, answer: SourceAnswer, pla
 async function apply(control: Control, tool: Terraform, planFile: string): Promise<Finish> {
   const { before } = plannedState(readFileSync(planFile));
   await control.phase('apply');
+  guard(control);
   await tool.apply(planFile);
   await control.phase('finish');
   const after = await tool.serial();

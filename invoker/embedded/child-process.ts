@@ -1,9 +1,20 @@
 /** The launcher on one machine: a worker is a child process in a session of its own, so that it outlives a server that dies. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Launcher } from '../ledger.ts';
 import type { RunRecord } from '../run.ts';
+import { digestOf } from '../secret.ts';
 import { runProcesses, runVariable } from './run-processes.ts';
 
 export interface ChildProcessParts {
@@ -80,7 +91,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
       if (left.length === 0 && !children.has(id)) {
         settling.delete(id);
         const places = placesOf(run, work);
-        for (const place of [places.run, places.clone]) rmSync(place, { recursive: true, force: true });
+        for (const place of [places.run, places.clone]) discard(place, id);
         return true;
       }
       const seen = settling.get(id) ?? { since: now(), asked: false };
@@ -101,10 +112,31 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
 
 /** A run's own directory, short since sockets lie below it, and a clone's, which plan and apply of a path must share. */
 function placesOf({ id, repo, request }: RunRecord, work: string) {
-  // `~` can stand in no canonical path and `@` in no repository's name: two stacks never share a name.
-  const name = `${repo}@${request.path.replaceAll('/', '~')}`;
+  // The digest tells apart what is too long for a file's name, or differs by upper and lower case only.
+  const readable = `${repo}@${request.path.replaceAll('/', '~')}`.slice(0, 120);
+  const name = `${readable}~${digestOf(`${repo}\n${request.path}`).slice(0, 16)}`;
   const run = join(work, id.slice(2, 12));
   return { name, run, clone: join(work, name), words: join(run, 'worker.log') };
+}
+
+/**
+ * Removes a directory, read-only ones below it too. One that cannot be removed is put aside: nothing may hold a path once
+ * no process of its run is left.
+ */
+function discard(directory: string, id: string): void {
+  try {
+    openUp(directory);
+    rmSync(directory, { recursive: true, force: true });
+  } catch {
+    renameSync(directory, `${directory}.left-by-${id}`);
+  }
+}
+
+function openUp(directory: string): void {
+  if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  chmodSync(directory, 0o700);
+  for (const entry of readdirSync(directory, { withFileTypes: true }))
+    if (entry.isDirectory()) openUp(join(directory, entry.name));
 }
 
 function tail(file: string): string {

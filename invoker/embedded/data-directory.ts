@@ -31,9 +31,14 @@ export interface DataDirectory {
 
 /** Opens or makes the directory for this process alone; throws an `Error` that says what is in the way. */
 export function dataDirectory(directory: string): DataDirectory {
-  if (directory.length > maxLength)
+  const length = Buffer.byteLength(directory);
+  if (length > maxLength)
     throw new Error(
-      `the data directory's path has ${directory.length} characters, ${maxLength} is the most; fix: choose a shorter one`,
+      `the data directory's path has ${length} bytes, ${maxLength} is the most; fix: choose a shorter one`,
+    );
+  if (/["\\]|\$\{/.test(directory))
+    throw new Error(
+      "the data directory's path has a quote, a backslash or a `${`, which ssh cannot be told; fix: choose another one",
     );
   privateDirectory(directory);
   const sub = (name: string): string => privateDirectory(join(directory, name));
