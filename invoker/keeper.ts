@@ -20,19 +20,24 @@ export interface KeeperParts {
   readonly workers: number;
 }
 
-/** One round of the keeper. Safe to repeat, to run twice at once, and to be killed in. */
+/** One round of the keeper. Safe to repeat, to run twice at once, and to be killed in; one run that fails stops no other. */
 export async function keep(parts: KeeperParts): Promise<void> {
-  const { ledger, launcher, now, overtimeMs, workers } = parts;
+  const { ledger, now, overtimeMs, workers } = parts;
+  const failures: unknown[] = [];
+  const attempt = (step: Promise<void>): Promise<unknown> => step.catch(error => failures.push(error));
   for (const run of await ledger.open()) {
     const expired = expire(run, now(), overtimeMs);
     if (expired) await ledger.transition(run.version, expired, ended(expired));
   }
-  for (const run of await ledger.open()) {
-    if (isLive(run) || !run.occupied || !(await launcher.settle(run))) continue;
-    await discardSpentPlan(run, parts);
-    await ledger.transition(run.version, release(run));
-  }
-  for (const run of nextStarts(await ledger.open(), workers)) await launch(run, parts);
+  for (const run of await ledger.open()) if (!isLive(run) && run.occupied) await attempt(settle(run, parts));
+  for (const run of nextStarts(await ledger.open(), workers)) await attempt(launch(run, parts));
+  if (failures.length > 0) throw failures[0];
+}
+
+async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
+  if (!(await parts.launcher.settle(run))) return;
+  await discardSpentPlan(run, parts);
+  await parts.ledger.transition(run.version, release(run));
 }
 
 async function launch(run: RunRecord, { ledger, launcher, now, startMs }: KeeperParts): Promise<void> {

@@ -15,6 +15,7 @@ export function openApi() {
   const paths: Record<string, Record<string, unknown>> = {};
   return {
     add: (route: RouteOptions): void => {
+      if (route.schema && 'hide' in route.schema) return;
       const methods = Array.isArray(route.method) ? route.method : [route.method];
       const path = route.url.replaceAll(/:(\w+)/g, '{$1}');
       // OpenAPI has no place for HEAD routes that only mirror a GET.

@@ -129,6 +129,11 @@ export function claim(
   });
 }
 
+/** The policy has changed since the run was accepted: it ends before anything of it is done. */
+export function deny(run: RunRecord, problem: Problem, now: number): Result<RunRecord> {
+  return run.state === 'starting' ? ok(end(run, 'failed', now, problem)) : ended(run);
+}
+
 export function beat(run: RunRecord, now: number, leaseMs: number): Result<RunRecord> {
   if (run.state !== 'running') return ended(run);
   return ok({ ...run, leaseUntil: now + leaseMs });

@@ -44,7 +44,9 @@ export async function takeControl(door: string, run: string, ticket: string, cla
   /** One call; repeated while the door is away, until it has been away for one lease. Every call may be repeated. */
   const call = async <Answer>(operation: string, body: object): Promise<Answer> => {
     for (;;) {
-      const answer = await post(`${door}/worker/v1/${operation}`, body, token).catch(() => undefined);
+      // A door that hangs must not outlast the lease either: half of it leaves time to ask again.
+      const timeoutMs = Math.min(10_000, patienceMs / 2);
+      const answer = await post(`${door}/worker/v1/${operation}`, body, timeoutMs, token).catch(() => undefined);
       if (answer !== undefined && answer.status < 500) {
         lastHeard = Date.now();
         if (answer.status === 200) return answer.body as Answer;
@@ -101,7 +103,12 @@ export async function takeControl(door: string, run: string, ticket: string, cla
   };
 }
 
-async function post(url: string, body: object, token?: string): Promise<{ status: number; body: unknown }> {
+async function post(
+  url: string,
+  body: object,
+  timeoutMs: number,
+  token?: string,
+): Promise<{ status: number; body: unknown }> {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -110,7 +117,7 @@ async function post(url: string, body: object, token?: string): Promise<{ status
     },
     body: JSON.stringify(body),
     redirect: 'error',
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(timeoutMs),
   });
   return { status: response.status, body: await response.json() };
 }

@@ -1,5 +1,5 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { accessSync, constants, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync, statSync, symlinkSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { ErrorCode } from '../policies/contract/error.ts';
@@ -66,8 +66,10 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   const captured = async (argv: readonly string[]): Promise<string> => {
     const chunks: Buffer[] = [];
     const exitCode = await run(argv, (chunk, stream) => void (stream === 'stdout' && chunks.push(chunk)));
-    if (exitCode !== 0) throw new Failure('E_PLAN', `${binary} ${argv[0]} failed`);
-    return Buffer.concat(chunks).toString('utf8');
+    if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
+    // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
+    if (statfsSync(runDir).bavail === 0) throw diskFull;
+    throw new Failure('E_PLAN', `${binary} ${argv[0]} failed`, 'plan again; if it stays, ask an admin to look at it');
   };
 
   return {

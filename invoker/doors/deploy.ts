@@ -8,12 +8,12 @@ import { type Request, type RequestBody, RequestSchema, RunIdSchema } from '../.
 import { CreatedSchema, LogsSchema, type Run, RunSchema } from '../../policies/contract/run.ts';
 import { type Decision, evaluate } from '../../policies/evaluate.ts';
 import { explainDenial } from '../../policies/explain.ts';
-import { selectReceipt } from '../../policies/receipt.ts';
 import { canonicalRequest } from '../../policies/request.ts';
 import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
 import { bearerOf, mayCancel, mayRead, type Principal, principalOf, type Tokens, unauthenticated } from '../bearer.ts';
 import { DoorError, orThrow, problemOf } from '../errors.ts';
+import { findReceipt } from '../find-receipt.ts';
 import type { Ledger, Logs } from '../ledger.ts';
 import type { PolicySource } from '../policy-source.ts';
 import { place } from '../queue.ts';
@@ -206,7 +206,7 @@ export function deployDoor(parts: DeployDoorParts) {
       ...(sha === undefined ? {} : { commit: sha }),
       ...(planId === undefined ? {} : { planId }),
     };
-    return orThrow(selectReceipt(await candidates(ledger, repo, path, planId), wanted, keys.receipt)).commit;
+    return orThrow(await findReceipt(ledger, wanted, keys.receipt)).commit;
   }
 }
 

@@ -20,7 +20,6 @@ import {
 import { allowsRef, evaluate } from '../../policies/evaluate.ts';
 import { canonicalPath } from '../../policies/path.ts';
 import { printable, withoutColour } from '../../policies/printable.ts';
-import { selectReceipt } from '../../policies/receipt.ts';
 import { fullRef } from '../../policies/ref.ts';
 import { canonicalRequest } from '../../policies/request.ts';
 import { stackSettings } from '../../policies/stack.ts';
@@ -28,9 +27,10 @@ import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
 import { bearerOf, unauthenticated } from '../bearer.ts';
 import { DoorError, orThrow } from '../errors.ts';
+import { findReceipt } from '../find-receipt.ts';
 import type { Effects, Ledger, Logs, Plans } from '../ledger.ts';
 import type { PolicySource } from '../policy-source.ts';
-import { advance, beat, claim, finish, type RunRecord, resolve } from '../run.ts';
+import { advance, beat, claim, deny, finish, type RunRecord, resolve } from '../run.ts';
 import { digestOf, type Keys, newSecret, sameSecret } from '../secret.ts';
 import { type Step, update } from '../update.ts';
 
@@ -84,9 +84,15 @@ export function workerDoor(parts: WorkerDoorParts) {
   /** Every word from a worker renews its lease; a worker whose run has ended is told so and stops. */
   const heard = async (
     id: string,
-    step: Step = run => beat(run, now(), leaseMs),
+    step: Step = run => ok(run),
     effects?: (next: RunRecord, before: RunRecord) => Effects,
-  ) => orThrow(await update(ledger, id, step, effects));
+  ) => {
+    const alive: Step = run => {
+      const beaten = beat(run, now(), leaseMs);
+      return beaten.ok ? step(beaten.value) : beaten;
+    };
+    return orThrow(await update(ledger, id, alive, effects));
+  };
 
   return async (app: App): Promise<void> => {
     const post = <Body extends TSchema, Answer extends TSchema>(
@@ -109,7 +115,17 @@ export function workerDoor(parts: WorkerDoorParts) {
         const run = await ledger.get(id);
         if (run?.ticketHash === undefined || !sameSecret(digestOf(ticket), run.ticketHash))
           throw new DoorError(unauthenticated);
-        const repository = orThrow(stillAllowed(run));
+        const allowed = stillAllowed(run);
+        if (!allowed.ok) {
+          await update(
+            ledger,
+            id,
+            run => deny(run, allowed.problem, now()),
+            run => ({ audit: auditEvent('ended', run) }),
+          );
+          wake();
+        }
+        const repository = orThrow(allowed);
         const path = orThrow(canonicalPath(run.request.path));
         const { minutes, binary } = stackSettings(repository, path);
         const deadlineMs = minutes * 60_000;
@@ -216,11 +232,13 @@ export function workerDoor(parts: WorkerDoorParts) {
     app.route({
       ...post('finish', 'the run has ended', FinishSchema, nothing),
       handler: async request => {
-        const { id, state } = await runOf(request);
+        const told = await runOf(request);
+        const { id, state } = told;
         const report = cleanFinish(request.body);
         // A finish that is told twice was recorded the first time.
         if (state === report.outcome) return {};
-        const stored = await plans.has(id);
+        // A run of a repository that has left the policy ends as it says, but its plan is of no use to anybody.
+        const stored = repositoryOf(told).ok && (await plans.has(id));
         await heard(
           id,
           async run => {
@@ -267,7 +285,7 @@ export function workerDoor(parts: WorkerDoorParts) {
       now: new Date(now()).toISOString(),
       ...(run.request.planId === undefined ? {} : { planId: run.request.planId }),
     };
-    const receipt = selectReceipt(await ledger.receipts(run.repo, path.value), wanted, keys.receipt);
+    const receipt = await findReceipt(ledger, wanted, keys.receipt);
     return receipt.ok ? { ok: true, value: { keepPlan: false, planId: receipt.value.planId } } : receipt;
   }
 

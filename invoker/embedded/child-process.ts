@@ -31,45 +31,48 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
   const children = new Set<string>();
   const settling = new Map<string, { since: number; asked: boolean }>();
 
+  const begin: Launcher['start'] = async (run, ticket) => {
+    const { id } = run;
+    const places = placesOf(run, work);
+    mkdirSync(places.run, { recursive: true, mode: 0o700 });
+    const output = openSync(places.words, 'w', 0o600);
+    try {
+      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
+        detached: true,
+        stdio: ['ignore', output, output],
+        cwd: places.run,
+        env: {
+          PATH: path,
+          LANG: 'C.UTF-8',
+          [runVariable]: id,
+          INFRA_DEPLOYER_TICKET: ticket,
+          INFRA_DEPLOYER_DOOR: url(),
+          INFRA_DEPLOYER_RUN_DIR: places.run,
+          INFRA_DEPLOYER_CLONE_DIR: places.clone,
+          INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
+        },
+      });
+      const failed = await new Promise<string | undefined>(done => {
+        child.once('spawn', () => done(undefined));
+        child.once('error', error => done(error.message));
+      });
+      if (failed !== undefined) return { failed };
+      children.add(id);
+      child.once('exit', code => {
+        children.delete(id);
+        if (code !== 0) report(id, tail(places.words));
+        exited();
+      });
+      child.unref();
+      return {};
+    } finally {
+      closeSync(output);
+    }
+  };
+
   return {
-    start: async (run, ticket) => {
-      const { id } = run;
-      const places = placesOf(run, work);
-      mkdirSync(places.run, { recursive: true, mode: 0o700 });
-      const output = openSync(places.words, 'w', 0o600);
-      try {
-        const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
-          detached: true,
-          stdio: ['ignore', output, output],
-          cwd: places.run,
-          env: {
-            PATH: path,
-            LANG: 'C.UTF-8',
-            [runVariable]: id,
-            INFRA_DEPLOYER_TICKET: ticket,
-            INFRA_DEPLOYER_DOOR: url(),
-            INFRA_DEPLOYER_RUN_DIR: places.run,
-            INFRA_DEPLOYER_CLONE_DIR: places.clone,
-            INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
-          },
-        });
-        const failed = await new Promise<string | undefined>(done => {
-          child.once('spawn', () => done(undefined));
-          child.once('error', error => done(error.message));
-        });
-        if (failed !== undefined) return { failed };
-        children.add(id);
-        child.once('exit', code => {
-          children.delete(id);
-          if (code !== 0) report(id, tail(places.words));
-          exited();
-        });
-        child.unref();
-        return {};
-      } finally {
-        closeSync(output);
-      }
-    },
+    // A disk that is full is no failure of the keeper: the run ends and says why.
+    start: (run, ticket) => begin(run, ticket).catch((error: Error) => ({ failed: error.message })),
 
     settle: async run => {
       const { id } = run;

@@ -88,11 +88,11 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
           querystring: get,
           response: { 200: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }), ...errors },
         },
-        serializerCompiler: () => data => data,
       },
       async (request, reply) => {
         const { planId } = request.params;
         if (!isGranted(sign('get', planId, request.query.until), request.query)) throw unknownGrant();
+        if (!(await plans.has(planId))) throw unknownGrant();
         const opened = open(await readFile(fileOf(planId)), keys.plan);
         if (!opened.ok) throw new DoorError(opened.problem);
         reply.type('application/octet-stream');
@@ -130,7 +130,7 @@ function seal(plain: Uint8Array, key: Uint8Array): Buffer {
 
 function open(sealed: Buffer, key: Uint8Array): Result<Buffer> {
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12));
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 });
     decipher.setAuthTag(sealed.subarray(12, 28));
     return ok(Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]));
   } catch {

@@ -1,22 +1,20 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   advance,
   beat,
   cancel,
   claim,
-  exitCodeOf,
+  deny,
   expire,
   failToStart,
   finish,
-  publicRun,
   type RunRecord,
   release,
   resolve,
   start,
 } from '../../invoker/run.ts';
 import type { Problem, Result } from '../../policies/contract/error.ts';
-import { isLive, type Phase, phaseNames, type State, stateNames } from '../../policies/contract/run.ts';
+import { type State, stateNames } from '../../policies/contract/run.ts';
 import type { Finish } from '../../policies/contract/worker.ts';
 import { value } from '../support/value.ts';
 import {
@@ -50,6 +48,7 @@ const steps: Readonly<
     step: run => claim(run, { ticket: ticketHash, token: tokenHash }, t0, times),
     legal: { starting: 'running' },
   },
+  deny: { step: run => deny(run, noWorker, t0), legal: { starting: 'failed' } },
   beat: { step: run => beat(run, t0, times.leaseMs), legal: { running: 'running' } },
   resolve: { step: run => resolve(run, source), legal: { running: 'running' } },
   advance: { step: run => advance(run, 'finish', t0), legal: { running: 'running' } },
@@ -277,168 +276,5 @@ describe('failToStart and release', () => {
     const run = { ...runIn(state), occupied: true };
     expect(failToStart(run, noWorker, t0 + 5)).toEqual({ ...run, occupied: false });
     expect(release(run)).toEqual({ ...run, occupied: false });
-  });
-});
-
-describe('exitCodeOf', () => {
-  test.each([
-    ['queued', undefined, undefined],
-    ['starting', undefined, undefined],
-    ['running', undefined, undefined],
-    ['succeeded', undefined, 0],
-    ['failed', undefined, 1],
-    ['failed', 'E_PLAN', 1],
-    ['failed', 'E_REF_NOT_FOUND', 5],
-    ['failed', 'E_PLAN_STALE', 6],
-    ['failed', 'E_NO_SUCH_CODE', 1],
-    ['canceled', 'E_CANCELED', 1],
-    ['timed_out', 'E_TIMED_OUT', 1],
-    ['lost', 'E_LOST', 1],
-  ] as const)('of a run that is %s with %s is %s', (state, code, exit) => {
-    expect(exitCodeOf({ state, ...(code === undefined ? {} : { error: { code, message: '' } }) })).toBe(exit);
-  });
-});
-
-describe('publicRun', () => {
-  test('tells nothing that only the server may know', () => {
-    const shown = Object.keys(publicRun({ ...startingRun(), tokenHash, upload: { digest: 'd', size: 1 } }));
-    for (const secret of ['ticketHash', 'tokenHash', 'leaseUntil', 'version', 'refs', 'upload', 'occupied'])
-      expect(shown).not.toContain(secret);
-  });
-
-  test('has nothing but what is known of a run that waits, and its place', () => {
-    const run = queuedRun();
-    expect(publicRun(run, { position: 1, ahead: ['r_x'] })).toEqual({
-      id: run.id,
-      command: 'plan',
-      mode: 'normal',
-      repo: 'infra-live',
-      requestedRef: 'main',
-      path: 'prod/vpc',
-      state: 'queued',
-      phase: 'queue',
-      terraformStarted: false,
-      rule: 'everything',
-      caller: 'deploy token',
-      createdAt: '2026-05-03T14:00:00.000Z',
-      timings: {},
-      position: 1,
-      ahead: ['r_x'],
-    });
-    expect(publicRun(startingRun(), { position: 0, ahead: [] })).not.toHaveProperty('position');
-  });
-
-  test('has all there is to know of a run that has ended', () => {
-    const report: Finish = {
-      outcome: 'failed',
-      error: { code: 'E_APPLY', message: 'it broke' },
-      hasChanges: true,
-      counts: { create: 1, update: 0, delete: 0, replace: 0 },
-      changes: [],
-      tool: { binary: 'terraform', version: '1.11.4' },
-      state: { before: 1, after: 2 },
-    };
-    const running = value(resolve(runningRun({ command: 'apply', mode: 'destroy' }), { ...source, planId: 'r_plan' }));
-    expect(publicRun(value(finish(running, report, t0 + 5)))).toMatchObject({
-      mode: 'destroy',
-      ref: main,
-      commit: commitA,
-      tip: commitB,
-      planId: 'r_plan',
-      hasChanges: true,
-      counts: report.counts,
-      changes: [],
-      tool: report.tool,
-      serial: { before: 1, after: 2 },
-      exitCode: 1,
-      error: report.error,
-      startedAt: '2026-05-03T14:00:00.000Z',
-      endedAt: '2026-05-03T14:00:00.005Z',
-    });
-  });
-});
-
-describe('whatever happens in whatever order', () => {
-  type Step = (run: RunRecord, now: number) => Result<RunRecord>;
-  const always =
-    (change: (run: RunRecord, now: number) => RunRecord | undefined): Step =>
-    (run, now) => ({ ok: true, value: change(run, now) ?? run });
-  const step = fc.oneof(
-    fc.constantFrom<Step[]>(
-      (run, now) => start(run, ticketHash, now, times.startMs),
-      (run, now) => beat(run, now, times.leaseMs),
-      (run, now) => cancel(run, now),
-      always((run, now) => expire(run, now, times.overtimeMs)),
-      always((run, now) => (run.state === 'starting' || !isLive(run) ? failToStart(run, noWorker, now) : undefined)),
-      always(run => (isLive(run) ? undefined : release(run))),
-    ),
-    fc.constantFrom(ticketHash, 'another').map(
-      (ticket): Step =>
-        (run, now) =>
-          claim(run, { ticket, token: tokenHash }, now, times),
-    ),
-    fc
-      .record({ ref: fc.constantFrom(main, 'refs/heads/x'), commit: fc.constantFrom(commitA, commitB) })
-
-      .map(
-        (told): Step =>
-          run =>
-            resolve(run, { ...source, ...told }),
-      ),
-    fc.constantFrom(...phaseNames).map(
-      (phase): Step =>
-        (run, now) =>
-          advance(run, phase, now),
-    ),
-    fc.constantFrom('succeeded', 'failed', 'canceled', 'timed_out').map(
-      (outcome): Step =>
-        (run, now) =>
-          finish(run, { outcome }, now),
-    ),
-  );
-  const events = fc.array(fc.record({ afterMs: fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 1500 })), step }), {
-    maxLength: 40,
-    size: 'max',
-  });
-  const asked = fc.record(
-    { command: fc.constantFrom('plan', 'apply'), wanted: fc.constantFrom(commitA, commitB) },
-    { requiredKeys: ['command'] },
-  );
-  const at = (phase: Phase) => phaseNames.indexOf(phase);
-
-  test('no invariant of a run is broken', () => {
-    const reached = new Set<State | Phase>();
-    fc.assert(
-      fc.property(asked, fc.constantFrom(queuedRun, runningRun), events, (sample, begin, happenings) => {
-        let run = begin(sample);
-        let now = t0;
-        for (const { afterMs, step } of happenings) {
-          now += afterMs;
-          const before = run;
-          const next = step(before, now);
-          if (!next.ok) continue;
-          run = next.value;
-          reached.add(run.state).add(run.phase);
-          if (!isLive(before)) expect({ ...run, occupied: false }).toEqual({ ...before, occupied: false });
-          expect(run.wanted).toBe(sample.wanted);
-          expect(at(run.phase)).toBeGreaterThanOrEqual(at(before.phase));
-          expect(run.phase).not.toBe(sample.command === 'plan' ? 'apply' : 'plan');
-          if (before.commit !== undefined || before.terraformStarted) expect(run.commit).toBe(before.commit);
-          if (run.commit !== undefined) expect([run.commit, run.ref]).toEqual([sample.wanted ?? run.commit, main]);
-          if (run.terraformStarted) expect(run.commit).toBeDefined();
-          expect(run.terraformStarted).toBe(run.terraformStarted || before.terraformStarted);
-          if (run.state === 'starting' || run.state === 'running') expect(run.occupied).toBe(true);
-          expect(run.ticketHash !== undefined).toBe(run.state === 'starting');
-          expect(run.leaseUntil !== undefined).toBe(run.state === 'starting' || run.state === 'running');
-          expect(run.endedAt !== undefined).toBe(!isLive(run));
-          const spent = Object.values(run.timings);
-          expect(spent.every(ms => ms >= 0)).toBe(true);
-          expect(spent.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(now - run.createdAt);
-        }
-      }),
-      { numRuns: 1200 },
-    );
-    // The sequences are worth something only if they get everywhere.
-    expect([...reached].sort()).toEqual([...stateNames, ...phaseNames].sort());
   });
 });

@@ -15,7 +15,7 @@ import { policyFile } from '../../invoker/policy-source.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
-import type { Created } from '../../policies/contract/run.ts';
+import type { Created, Run } from '../../policies/contract/run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { t0 } from './sample-run.ts';
 
@@ -80,7 +80,11 @@ export interface Plane {
   /** An object is sent as JSON, a string or bytes as they are. */
   readonly ask: <Body = unknown>(method: Method, url: string, sent?: Sent) => Promise<Answer<Body>>;
   readonly submit: (request?: Partial<RequestBody>) => Promise<Created>;
+  /** The run as its caller sees it. */
+  readonly shown: (id: string) => Promise<Run>;
   readonly trail: () => Promise<readonly AuditEntry[]>;
+  /** What the audit trail says of one run. */
+  readonly kinds: (run: string) => Promise<readonly string[]>;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD' | 'OPTIONS';
@@ -156,6 +160,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     };
   };
 
+  const trail = () => real.audit(0, 1000);
+
   return {
     app,
     database,
@@ -178,6 +184,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
       if (answer.status !== 202) throw new Error(`${answer.status} ${answer.text}`);
       return answer.body;
     },
-    trail: () => real.audit(0, 1000),
+    shown: async id => (await ask<Run>('GET', `/v1/runs/${id}`, { token: tokens.deploy })).body,
+    trail,
+    kinds: async run => (await trail()).filter(({ event }) => event.run === run).map(({ event }) => event.kind),
   };
 }

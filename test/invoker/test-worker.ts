@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import type { Claimed, Finish, SourceAnswer } from '../../policies/contract/worker.ts';
 import { commitA, main } from './sample-run.ts';
-import type { Answer, Plane } from './test-plane.ts';
+import type { Answer, ErrorAnswer, Plane } from './test-plane.ts';
 
 export const planBytes = Buffer.from('a saved plan');
 export const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -14,6 +14,8 @@ export interface TestWorker {
   readonly id: string;
   readonly token: string;
   readonly claimed: Claimed;
+  /** Status and code of an answer that refuses. */
+  readonly refused: (operation: string, body: object) => Promise<readonly [number, string | undefined]>;
   readonly tell: <Body = unknown>(operation: string, body: object) => Promise<Answer<Body>>;
 }
 
@@ -25,11 +27,16 @@ export async function claimRun(plane: Plane, id: string): Promise<TestWorker> {
   });
   if (status !== 200) throw new Error(`${status} ${text}`);
   const { token } = body;
+  const tell: TestWorker['tell'] = (operation, body) => plane.ask('POST', `/worker/v1/${operation}`, { token, body });
   return {
     id,
+    refused: async (operation, body) => {
+      const { status, body: answer } = await tell<Partial<ErrorAnswer>>(operation, body);
+      return [status, answer.error?.code];
+    },
     token,
     claimed: body,
-    tell: (operation, body) => plane.ask('POST', `/worker/v1/${operation}`, { token, body }),
+    tell,
   };
 }
 

@@ -187,7 +187,7 @@ describe('lines', () => {
     const { line, finish } = await begin({ leaseMs: 20_000 });
     await door.away();
     let taken = 0;
-    const total = 20_050;
+    const total = 23_000;
     const writing = (async () => {
       for (; taken < total; taken += 1) await line({ phase: 'plan', text: 'x' });
     })();

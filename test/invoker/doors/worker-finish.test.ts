@@ -1,0 +1,124 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { SourceAnswer } from '../../../policies/contract/worker.ts';
+import { commitA } from '../sample-run.ts';
+import { type Plane, testPlane, times } from '../test-plane.ts';
+import { finished, must, source, storePlan, type TestWorker, upload, workerOf } from '../test-worker.ts';
+
+let plane: Plane;
+beforeEach(async () => {
+  plane = await testPlane();
+});
+
+describe('finish', () => {
+  const resolved = async () => {
+    const worker = await workerOf(plane);
+    const { keepPlan } = await must(worker.tell<SourceAnswer>('source', source));
+    expect(keepPlan).toBe(true);
+    return worker;
+  };
+
+  test('leaves a receipt that says what the plan was made from', async () => {
+    const worker = await resolved();
+    await storePlan(plane, worker);
+    const tool = { binary: 'terraform', version: '1.11.4' };
+    await must(worker.tell('finish', { ...finished, tool, lockDigest: upload.digest }));
+    expect((await plane.shown(worker.id)).planId).toBe(worker.id);
+    expect((await plane.ledger.receipt(worker.id))?.receipt).toEqual({
+      planId: worker.id,
+      repo: 'infra-live',
+      path: 'prod/vpc',
+      ref: source.ref,
+      commit: commitA,
+      mode: 'normal',
+      planDigest: upload.digest,
+      planSize: upload.size,
+      tool,
+      lockDigest: upload.digest,
+      stateLineage: 'l',
+      stateSerial: 3,
+      caller: 'deploy token',
+      createdAt: '2026-05-03T14:00:00.000Z',
+      expiresAt: '2026-05-04T14:00:00.000Z',
+    });
+  });
+
+  test('leaves a receipt of a plan of which the worker says nothing else', async () => {
+    const worker = await resolved();
+    await storePlan(plane, worker);
+    await must(worker.tell('finish', { outcome: 'succeeded' }));
+    const { receipt } = (await plane.ledger.receipt(worker.id)) ?? {};
+    expect(Object.keys(receipt ?? {})).not.toEqual(expect.arrayContaining(['stateSerial']));
+    expect(receipt).toMatchObject({ planId: worker.id, planDigest: upload.digest });
+  });
+
+  test.each<[string, (worker: TestWorker) => Promise<unknown>]>([
+    ['failed', worker => storePlan(plane, worker).then(() => must(worker.tell('finish', { outcome: 'failed' })))],
+    ['stored no plan', worker => must(worker.tell('finish', finished))],
+    [
+      'was granted a place and put nothing there',
+      async worker => {
+        await must(worker.tell('plan', upload));
+        await must(worker.tell('finish', finished));
+      },
+    ],
+  ])('leaves no receipt when the plan %s', async (_, ending) => {
+    const worker = await resolved();
+    await ending(worker);
+    expect(await plane.ledger.receipt(worker.id)).toBeUndefined();
+    expect(await plane.shown(worker.id)).not.toHaveProperty('planId');
+  });
+
+  test('counts once, however often it is told', async () => {
+    const worker = await resolved();
+    const wakes = plane.wakes();
+    const answers = [];
+    for (let time = 0; time < 3; time++) answers.push(await must(worker.tell('finish', finished)));
+    expect(answers).toEqual([{}, {}, {}]);
+    expect((await plane.kinds(worker.id)).filter(kind => kind === 'ended')).toEqual(['ended']);
+    expect(plane.wakes()).toBe(wakes + 1);
+    expect(await worker.refused('finish', { outcome: 'failed' })).toEqual([409, 'E_RUN_ENDED']);
+    expect((await plane.shown(worker.id)).state).toBe('succeeded');
+  });
+
+  test('keeps the words of a worker without what a terminal obeys, and only codes that are known', async () => {
+    const worker = await resolved();
+    const evil = 'a\u001b[31mb\u001b]8;;http://evil\u0007c\r\n\u0000d';
+    await must(
+      worker.tell('finish', {
+        outcome: 'failed',
+        error: { code: 'E_\u001b[2J', message: evil, fix: evil },
+        changes: [{ address: evil, action: 'create' }],
+        tool: { binary: evil, version: evil },
+      }),
+    );
+    expect(await plane.shown(worker.id)).toMatchObject({
+      error: { code: 'E_WORKER', message: 'abcd', fix: 'abcd' },
+      changes: [{ address: 'abcd' }],
+      tool: { binary: 'abcd', version: 'abcd' },
+      exitCode: 1,
+    });
+  });
+
+  test('may carry a message of its own without a fix', async () => {
+    const worker = await resolved();
+    await must(worker.tell('finish', { outcome: 'failed', error: { code: 'E_PLAN', message: 'no' } }));
+    expect((await plane.shown(worker.id)).error).toEqual({ code: 'E_PLAN', message: 'no' });
+  });
+
+  test.each([
+    { outcome: 'lost' },
+    { outcome: 'succeeded', counts: { create: -1, update: 0, delete: 0, replace: 0 } },
+    { outcome: 'succeeded', planId: 'x' },
+    { outcome: 'succeeded', changes: Array.from({ length: 2001 }, () => ({ address: 'x', action: 'create' })) },
+  ])('is refused in another shape (%#)', async body => {
+    expect(await (await resolved()).refused('finish', body)).toEqual([400, 'E_SCHEMA']);
+  });
+
+  test('comes too late for a run whose lease is over', async () => {
+    const worker = await resolved();
+    plane.clock.now += times.leaseMs + 1;
+    await plane.round();
+    expect(await worker.refused('finish', finished)).toEqual([409, 'E_RUN_ENDED']);
+    expect((await plane.shown(worker.id)).state).toBe('lost');
+  });
+});

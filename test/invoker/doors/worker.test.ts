@@ -1,0 +1,129 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { newRunId } from '../../../invoker/secret.ts';
+import { commitA } from '../sample-run.ts';
+import { type ErrorAnswer, type Plane, testPlane, times, tokens } from '../test-plane.ts';
+import { claimRun, finished, must, source, type TestWorker, upload, workerOf } from '../test-worker.ts';
+
+/** Every operation with a body that it takes, in an order in which a plan may tell them. */
+const operations: Readonly<Record<string, object>> = {
+  heartbeat: {},
+  log: { seq: 0, lines: [] },
+  source,
+  phase: { phase: 'plan' },
+  plan: upload,
+  finish: finished,
+};
+
+let plane: Plane;
+beforeEach(async () => {
+  plane = await testPlane();
+});
+
+describe('claim', () => {
+  const claim = (run: string, ticket: string) =>
+    plane.ask<ErrorAnswer>('POST', '/worker/v1/claim', { body: { run, ticket } });
+
+  test('trades the ticket for a token and all that the worker must know', async () => {
+    const { run } = await plane.submit({ sha: commitA });
+    const { claimed } = await claimRun(plane, run.id);
+    expect(claimed).toMatchObject({
+      run: run.id,
+      command: 'plan',
+      mode: 'normal',
+      request: { command: 'plan', path: 'prod/vpc', ref: 'main', sha: commitA },
+      repoName: 'infra-live',
+      repository: { url: '/srv/infra-live.git' },
+      commit: commitA,
+      leaseMs: times.leaseMs,
+      deadlineMs: 30 * 60_000,
+    });
+    expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'started', run: run.id });
+    expect((await plane.shown(run.id)).state).toBe('running');
+  });
+
+  test('takes a ticket once, and from one worker only', async () => {
+    const { run } = await plane.submit();
+    await plane.round();
+    const ticket = plane.tickets.get(run.id) ?? '';
+    const answers = await Promise.all([claim(run.id, ticket), claim(run.id, ticket)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
+    expect((await claim(run.id, ticket)).status).toBe(401);
+  });
+
+  test('refuses another ticket, that of another run, and one for a run that is not there, all alike', async () => {
+    const [a, b] = [await plane.submit(), await plane.submit({ path: 'prod/app' })];
+    await plane.round();
+    const answers = [
+      await claim(a.run.id, 'made-up'),
+      await claim(a.run.id, plane.tickets.get(b.run.id) ?? ''),
+      await claim(newRunId(), plane.tickets.get(b.run.id) ?? ''),
+    ];
+    for (const { status, text } of answers) expect([status, text]).toEqual([401, answers[0]?.text]);
+    expect((await plane.shown(a.run.id)).state).toBe('starting');
+  });
+
+  test('refuses the ticket of a run that expired before', async () => {
+    const { run } = await plane.submit();
+    await plane.round();
+    plane.clock.now += times.startMs + 1;
+    await plane.round();
+    expect((await claim(run.id, plane.tickets.get(run.id) ?? '')).status).toBe(401);
+    expect((await plane.shown(run.id)).error?.code).toBe('E_WORKER_START');
+  });
+});
+
+describe('the token of a run', () => {
+  test.each(Object.entries(operations))('is needed for %s', async (operation, body) => {
+    const [worker, other] = [await workerOf(plane), await workerOf(plane, { path: 'prod/app' })];
+    const { runKey } = await plane.submit({ path: 'prod/x' });
+    const secretOf = ({ token }: TestWorker) => token.split('.')[1];
+    const wrong = [undefined, tokens.deploy, tokens.audit, runKey, `${worker.id}.${secretOf(other)}`, `${worker.id}.`];
+    for (const token of wrong) {
+      const sent = { body, ...(token === undefined ? {} : { token }) };
+      const { status, body: answer } = await plane.ask<ErrorAnswer>('POST', `/worker/v1/${operation}`, sent);
+      expect([status, answer.error.code]).toEqual([401, 'E_UNAUTHENTICATED']);
+    }
+  });
+
+  test('is worth nothing at the other doors', async () => {
+    const worker = await workerOf(plane);
+    for (const url of [`/v1/runs/${worker.id}`, `/v1/runs/${worker.id}/logs`])
+      expect((await plane.ask('GET', url, { token: worker.token })).status).toBe(404);
+    for (const url of ['/v1/runs', '/v1/audit'])
+      expect((await plane.ask('GET', url, { token: worker.token })).status).toBe(401);
+    const body = { command: 'plan', path: 'prod/vpc', ref: 'main' };
+    expect((await plane.ask('POST', '/v1/runs', { token: worker.token, body })).status).toBe(401);
+  });
+
+  test.each(Object.entries(operations))(
+    'changes nothing any more by %s once the run is lost',
+    async (operation, body) => {
+      const worker = await workerOf(plane);
+      await must(worker.tell('source', source));
+      plane.clock.now += times.leaseMs + 1;
+      await plane.round();
+      const before = await plane.ledger.get(worker.id);
+      expect(before?.state).toBe('lost');
+      expect(await worker.refused(operation, body)).toEqual([409, 'E_RUN_ENDED']);
+      expect(await plane.ledger.get(worker.id)).toEqual(before);
+    },
+  );
+});
+
+describe('the lease', () => {
+  test.each(Object.entries(operations).filter(([name]) => name !== 'finish'))(
+    'is renewed by %s',
+    async (operation, body) => {
+      const worker = await workerOf(plane);
+      if (operation !== 'source') await must(worker.tell('source', source));
+      plane.clock.now += times.leaseMs - 1;
+      await must(worker.tell(operation, body));
+      plane.clock.now += times.leaseMs;
+      await plane.round();
+      expect((await plane.shown(worker.id)).state).toBe('running');
+      plane.clock.now += 1;
+      await plane.round();
+      expect((await plane.shown(worker.id)).state).toBe('lost');
+    },
+  );
+});

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, describe, expect, test } from 'vitest';
+import { openPolicy } from '../test-plane.ts';
+import { startPlane as start } from './start-plane.ts';
+
+let stop: (() => Promise<void>) | undefined;
+afterEach(async () => {
+  await stop?.();
+  stop = undefined;
+});
+const startPlane = async (dataDir?: string) => {
+  const plane = await start(dataDir);
+  stop = plane.stop;
+  return plane;
+};
+
+describe('/healthz', () => {
+  test('is ok without a token, and counts the runs', async () => {
+    const { health, submit } = await startPlane();
+    expect(await health()).toEqual({
+      code: 200,
+      status: 'ok',
+      version: expect.any(String),
+      problems: [],
+      runs: { queued: 0, running: 0 },
+    });
+    for (let n = 0; n < 3; n++) expect((await submit()).status).toBe(202);
+    await expect.poll(async () => (await health()).runs).toEqual({ queued: 2, running: 1 });
+  });
+
+  test('says what is wrong with a policy file that was broken, and that it is good again', async () => {
+    const { health, policy, log, submit } = await startPlane();
+    writeFileSync(policy, openPolicy.replace('version: 1', 'version: 2'));
+    const { code, status, problems } = await health();
+    expect([code, status]).toEqual([503, 'degraded']);
+    expect(problems).toEqual([expect.stringMatching(/allowlist\.yaml:1: .*; fix: /)]);
+    expect(log()).toContain('the last good one stays in force');
+    expect((await submit()).status).toBe(202);
+    writeFileSync(policy, openPolicy);
+    expect(await health()).toMatchObject({ code: 200, problems: [] });
+  });
+
+  test('says that the audit trail was changed while no server ran', async () => {
+    const { dataDir, submit } = await startPlane();
+    await submit();
+    await stop?.();
+    const database = new DatabaseSync(join(dataDir, 'ledger.sqlite'));
+    database.exec(`update audit set entry = replace(entry, '"accepted"', '"refused"') where seq = 1`);
+    database.close();
+    const { health } = await startPlane(dataDir);
+    expect(await health()).toMatchObject({
+      code: 503,
+      problems: ['the audit trail is broken at entry 1: it was changed: its hash does not match'],
+    });
+  });
+
+  test('says that the keeper failed', async () => {
+    const { dataDir } = await startPlane();
+    await stop?.();
+    const database = new DatabaseSync(join(dataDir, 'ledger.sqlite'));
+    database.exec(`insert into runs (id, version, repo, path, state, open, caller, record)
+      values ('r_x', 0, 'infra-live', 'prod/vpc', 'queued', 1, 'x', '{"state":"lost","occupied":true}')`);
+    database.close();
+    const { health } = await startPlane(dataDir);
+    await expect.poll(async () => (await health()).problems).toEqual([expect.stringContaining('the keeper failed: ')]);
+  });
+});
+
+describe('the server', () => {
+  test('does not start on a directory that another one serves', async () => {
+    const { dataDir } = await startPlane();
+    const first = stop;
+    await expect(startPlane(dataDir)).rejects.toThrow('another server uses');
+    stop = first;
+  });
+
+  test('answers what is not HTTP in JSON', async () => {
+    const { url } = await startPlane();
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.end('hello\r\n\r\n'));
+      let text = '';
+      socket.on('data', chunk => {
+        text += chunk;
+      });
+      socket.on('end', () => resolve(text));
+      socket.on('error', reject);
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*"E_BAD_REQUEST"/s);
+  });
+});

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest';
+import type { Launcher } from '../../invoker/ledger.ts';
+import type { Run, State } from '../../policies/contract/run.ts';
+import { type Plane, type PlaneOptions, testPlane, times, tokens } from './test-plane.ts';
+import { claimRun, end, finished, must, planned, source, workerOf } from './test-worker.ts';
+
+/** A launcher that cannot do what `broken` says, beside one that can. */
+const launcherWith = (broken: Partial<Launcher>) => (stub: Launcher) => ({ ...stub, ...broken });
+
+async function planeWith(options: PlaneOptions = {}) {
+  const plane = await testPlane(options);
+  return {
+    plane,
+    shown: async (id: string) => (await plane.ask<Run>('GET', `/v1/runs/${id}`, { token: tokens.deploy })).body,
+    state: async (id: string): Promise<State | undefined> => (await plane.ledger.get(id))?.state,
+    started: () => [...plane.tickets.keys()],
+    submit: async (path = 'prod/vpc') => (await plane.submit({ path })).run.id,
+    ends: async (run: string) =>
+      (await plane.trail())
+        .filter(({ event }) => event.run === run && event.kind === 'ended')
+        .map(({ event }) => event),
+  };
+}
+
+describe('starting', () => {
+  test('takes the first of each path in the order of arrival, and the next when its worker is gone', async () => {
+    const { plane, submit, started } = await planeWith();
+    const [a, b, c] = [await submit(), await submit('prod/app'), await submit()];
+    await plane.round();
+    await plane.round();
+    expect(started()).toEqual([a, b]);
+    await must((await claimRun(plane, a)).tell('finish', finished));
+    await plane.round();
+    expect(started()).toEqual([a, b]);
+    plane.gone.add(a);
+    await plane.round();
+    expect(started()).toEqual([a, b, c]);
+  });
+
+  test('never has more workers than there is room for', async () => {
+    const { plane, submit, started } = await planeWith({ workers: 2 });
+    const [a, b, c] = [await submit('prod/a'), await submit('prod/b'), await submit('prod/c')];
+    await plane.round();
+    expect(started()).toEqual([a, b]);
+    await end(plane, await claimRun(plane, b), finished);
+    expect(started()).toEqual([a, b, c]);
+  });
+
+  test('happens once for each run when two rounds run at once', async () => {
+    const { plane, submit } = await planeWith({
+      launcher: launcherWith({
+        start: async run => {
+          starts.push(run.id);
+          return {};
+        },
+      }),
+    });
+    const starts: string[] = [];
+    const ids = [await submit('prod/a'), await submit('prod/b'), await submit('prod/c')];
+    await Promise.all([plane.round(), plane.round(), plane.round()]);
+    expect(starts.sort()).toEqual(ids.sort());
+  });
+
+  test('stores the digest of the ticket, never the ticket', async () => {
+    const { plane, submit } = await planeWith();
+    const id = await submit();
+    await plane.round();
+    const ticket = plane.tickets.get(id) ?? 'no ticket';
+    expect(ticket).toHaveLength(43);
+    expect(JSON.stringify(await plane.ledger.get(id))).not.toContain(ticket);
+  });
+});
+
+describe('a worker that never was', () => {
+  test('fails its run at once when the launcher says so, and frees the path', async () => {
+    const { plane, submit, shown, ends } = await planeWith({
+      launcher: launcherWith({ start: async () => ({ failed: 'no room' }) }),
+    });
+    const [a, b] = [await submit(), await submit()];
+    await plane.round();
+    expect(await shown(a)).toMatchObject({
+      state: 'failed',
+      error: { code: 'E_WORKER_START', message: 'the worker could not be started: no room' },
+    });
+    expect(await plane.ledger.get(a)).toMatchObject({ occupied: false });
+    expect(await ends(a)).toMatchObject([{ state: 'failed', code: 'E_WORKER_START' }]);
+    await plane.round();
+    expect((await shown(b)).state).toBe('failed');
+  });
+
+  test('leaves a run canceled that was canceled while it was being started', async () => {
+    const { plane, submit, shown, ends } = await planeWith({
+      launcher: launcherWith({
+        start: async run => {
+          await plane.ask('POST', `/v1/runs/${run.id}/cancel`, { token: tokens.deploy });
+          return { failed: 'no room' };
+        },
+      }),
+    });
+    const id = await submit();
+    await plane.round();
+    expect((await shown(id)).state).toBe('canceled');
+    expect(await plane.ledger.get(id)).toMatchObject({ occupied: false });
+    expect(await ends(id)).toEqual([]);
+  });
+
+  test.each<[string, Partial<Launcher>]>([
+    ['does not claim its run', {}],
+    ['was never started, because the server died just before', { start: () => Promise.reject(new Error('power cut')) }],
+  ])('fails its run after one lease when it %s', async (_, broken) => {
+    const { plane, submit, state, shown, ends } = await planeWith({ launcher: launcherWith(broken) });
+    const id = await submit();
+    await plane.round().catch(() => {});
+    plane.clock.now += times.startMs;
+    await plane.round();
+    expect(await state(id)).toBe('starting');
+    plane.clock.now += 1;
+    plane.gone.add(id);
+    await plane.round();
+    expect((await shown(id)).error).toMatchObject({ code: 'E_WORKER_START' });
+    expect(await plane.ledger.get(id)).toMatchObject({ state: 'failed', occupied: false });
+    expect((await ends(id)).length).toBe(1);
+  });
+});
+
+describe('a worker that is not heard of', () => {
+  test('loses its run after one lease, which holds its path until the worker is gone', async () => {
+    const { plane, submit, state, started, ends } = await planeWith();
+    const { id } = await workerOf(plane);
+    const next = await submit();
+    plane.clock.now += times.leaseMs;
+    await plane.round();
+    expect(await state(id)).toBe('running');
+    plane.clock.now += 1;
+    await plane.round();
+    expect([await state(id), started()]).toEqual(['lost', [id]]);
+    expect(await ends(id)).toMatchObject([{ state: 'lost', code: 'E_LOST' }]);
+    plane.gone.add(id);
+    await plane.round();
+    expect(started()).toEqual([id, next]);
+  });
+
+  test('keeps its run as long as it is heard of in time', async () => {
+    const { plane, state } = await planeWith();
+    const worker = await workerOf(plane);
+    for (let beat = 0; beat < 10; beat++) {
+      plane.clock.now += times.leaseMs;
+      await plane.round();
+      await must(worker.tell('heartbeat', {}));
+    }
+    expect(await state(worker.id)).toBe('running');
+  });
+
+  test('is ended with its run when it goes on past its deadline', async () => {
+    const { plane, state, ends } = await planeWith();
+    const worker = await workerOf(plane);
+    const last = plane.clock.now + worker.claimed.deadlineMs + times.overtimeMs;
+    while (plane.clock.now < last) {
+      plane.clock.now = Math.min(last, plane.clock.now + times.leaseMs);
+      await must(worker.tell('heartbeat', {}));
+      await plane.round();
+    }
+    expect(await state(worker.id)).toBe('running');
+    plane.clock.now += 1;
+    await plane.round();
+    expect(await state(worker.id)).toBe('timed_out');
+    expect(await ends(worker.id)).toMatchObject([{ state: 'timed_out', code: 'E_TIMED_OUT' }]);
+  });
+});
+
+describe('a run that has ended', () => {
+  test('is settled until its worker is gone, and then never again', async () => {
+    const settled: string[] = [];
+    const { plane } = await planeWith({
+      launcher: stub => ({
+        ...stub,
+        settle: async run => {
+          settled.push(run.id);
+          return stub.settle(run);
+        },
+      }),
+    });
+    const worker = await workerOf(plane);
+    await plane.round();
+    expect(settled).toEqual([]);
+    await must(worker.tell('finish', finished));
+    for (let round = 0; round < 2; round++) await plane.round();
+    plane.gone.add(worker.id);
+    for (let round = 0; round < 3; round++) await plane.round();
+    expect(settled).toEqual([worker.id, worker.id, worker.id]);
+    expect(await plane.ledger.open()).toEqual([]);
+  });
+
+  test('takes its plan with it when that was used, and only then', async () => {
+    const { plane } = await planeWith();
+    const planId = await planned(plane);
+    const refused = await workerOf(plane, { command: 'apply', planId });
+    await end(plane, refused, { outcome: 'failed' });
+    expect(await plane.plans.has(planId)).toBe(true);
+    const worker = await workerOf(plane, { command: 'apply', planId });
+    await must(worker.tell('source', source));
+    await must(worker.tell('phase', { phase: 'apply' }));
+    await end(plane, worker, { outcome: 'succeeded' });
+    expect(await plane.plans.has(planId)).toBe(false);
+  });
+
+  test('was canceled before anything of it began, and leaves nothing to do', async () => {
+    const { plane, submit } = await planeWith({ workers: 1 });
+    const [, waiting] = [await submit('prod/a'), await submit('prod/b')];
+    await plane.round();
+    await plane.ask('POST', `/v1/runs/${waiting}/cancel`, { token: tokens.deploy });
+    expect((await plane.ledger.open()).map(({ id }) => id)).not.toContain(waiting);
+  });
+});
+
+describe('one run that cannot be helped', () => {
+  const bad = 'prod/bad';
+  const cannot = async (run: { request: { path: string } }, or: () => Promise<never>) => {
+    if (run.request.path === bad) await or();
+  };
+  const fail = () => Promise.reject(new Error('permission denied'));
+
+  test('holds up no other when its worker cannot be ended, and the round fails', async () => {
+    const { plane, submit, state } = await planeWith({
+      launcher: stub => ({
+        ...stub,
+        settle: async run => {
+          await cannot(run, fail);
+          return stub.settle(run);
+        },
+      }),
+    });
+    const [worst, ended] = [await workerOf(plane, { path: bad }), await workerOf(plane)];
+    for (const worker of [worst, ended]) await must(worker.tell('finish', finished));
+    plane.gone.add(worst.id).add(ended.id);
+    const next = await submit();
+    await expect(plane.round()).rejects.toThrow('permission denied');
+    expect([await state(next), (await plane.ledger.get(worst.id))?.occupied]).toEqual(['starting', true]);
+  });
+
+  test('holds up no other when its worker cannot be started, and the round fails', async () => {
+    const { plane, submit, state } = await planeWith({
+      launcher: stub => ({
+        ...stub,
+        start: async (run, ticket) => {
+          await cannot(run, fail);
+          return stub.start(run, ticket);
+        },
+      }),
+    });
+    const [, next] = [await submit(bad), await submit()];
+    await expect(plane.round()).rejects.toThrow('permission denied');
+    await claimRun(plane, next);
+    expect(await state(next)).toBe('running');
+  });
+});
+
+test('a round that finds nothing to do writes nothing', async () => {
+  const plane: Plane = await testPlane();
+  await workerOf(plane);
+  const before = [await plane.ledger.list({ limit: 9 }), await plane.trail()];
+  await plane.round();
+  expect([await plane.ledger.list({ limit: 9 }), await plane.trail()]).toEqual(before);
+});

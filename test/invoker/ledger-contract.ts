@@ -1,0 +1,286 @@
+/** What every ledger must do, whatever it is built on. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Ledger } from '../../invoker/ledger.ts';
+import { type RunRecord, release } from '../../invoker/run.ts';
+import type { Keys } from '../../invoker/secret.ts';
+import { verifyChain } from '../../policies/audit-chain.ts';
+import type { AuditEvent } from '../../policies/contract/audit-entry.ts';
+import type { Receipt } from '../../policies/contract/receipt.ts';
+import { selectReceipt } from '../../policies/receipt.ts';
+import { commitA, queuedRun, runIn, t0 } from './sample-run.ts';
+
+export interface LedgerUnderTest {
+  readonly ledger: Ledger;
+  readonly keys: Pick<Keys, 'audit' | 'receipt'>;
+  /** The same ledger as somebody finds it after the machine lost its power in this instant. */
+  readonly afterPowerCut?: () => Promise<Ledger>;
+  readonly close: () => void;
+}
+
+const event = (run: RunRecord, kind: AuditEvent['kind'] = 'accepted'): AuditEvent => ({
+  kind,
+  caller: run.caller,
+  run: run.id,
+});
+/** Cannot be written down by anybody. */
+const unwritable = (run: RunRecord): AuditEvent => ({
+  ...event(run),
+  get rule(): string {
+    throw new Error('no room left');
+  },
+});
+const receiptOf = (run: RunRecord): Receipt => ({
+  planId: run.id,
+  repo: run.repo,
+  path: run.request.path,
+  ref: 'refs/heads/main',
+  commit: commitA,
+  mode: 'normal',
+  planDigest: 'd'.repeat(64),
+  planSize: 1,
+  tool: { binary: 'terraform', version: '1.11.4' },
+  caller: run.caller,
+  createdAt: new Date(t0).toISOString(),
+  expiresAt: new Date(t0 + 1000).toISOString(),
+});
+
+export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest>): void {
+  let made: LedgerUnderTest;
+  let ledger: Ledger;
+  beforeEach(async () => {
+    made = await make();
+    ledger = made.ledger;
+  });
+  afterEach(() => made.close());
+
+  const create = async (run = queuedRun()) => (await ledger.create(run, event(run))).run;
+  const next = async (run: RunRecord, effects = {}) => {
+    const stored = await ledger.transition(run.version, run, effects);
+    if (typeof stored === 'string') throw new Error(stored);
+    return stored;
+  };
+  const trail = (of = ledger) => of.audit(0, 1000);
+  /** A good receipt of the path of `run`. */
+  const planned = async (run = queuedRun()) => {
+    const plan = await create(run);
+    await next({ ...plan, state: 'succeeded' }, { receipt: receiptOf(plan) });
+    return plan.id;
+  };
+  const status = async (planId: string) => (await ledger.receipt(planId))?.status;
+
+  describe(`${name}: a new run`, () => {
+    test('is answered as it is stored, at version 0 and with its place in the order of arrival', async () => {
+      const run = queuedRun({ sha: commitA, wanted: commitA });
+      const { run: stored, created } = await ledger.create(run, event(run));
+      expect([stored, created]).toEqual([{ ...run, seq: stored.seq, version: 0 }, true]);
+      expect(await ledger.get(run.id)).toEqual(stored);
+      expect((await create()).seq).toBeGreaterThan(stored.seq);
+      expect(await ledger.get('r_none')).toBeUndefined();
+    });
+
+    test('is stored once for each requestId of a caller', async () => {
+      const requestId = 'job-302-plan';
+      const first = queuedRun({ requestId });
+      const again = queuedRun({ requestId, path: 'prod/app' });
+      const other = queuedRun({ requestId, caller: 'somebody else' });
+      const answers = await Promise.all([first, again, other].map(run => ledger.create(run, event(run))));
+      expect(answers.map(({ run, created }) => [run.id, created])).toEqual([
+        [first.id, true],
+        [first.id, false],
+        [other.id, true],
+      ]);
+      expect(await ledger.get(again.id)).toBeUndefined();
+      expect((await trail()).map(({ event: { run } }) => run)).toEqual([first.id, other.id]);
+      expect((await ledger.asked(first.caller, requestId))?.id).toBe(first.id);
+      expect((await ledger.asked(other.caller, requestId))?.id).toBe(other.id);
+      expect(await ledger.asked(first.caller, 'another-id')).toBeUndefined();
+      expect(await ledger.asked('a third', requestId)).toBeUndefined();
+    });
+
+    test('without a requestId is always a new one', async () => {
+      expect((await create()).id).not.toBe((await create()).id);
+      expect((await ledger.list({ limit: 9 })).length).toBe(2);
+    });
+
+    test('is not there without its audit entry', async () => {
+      const run = queuedRun({ requestId: 'job-302-plan' });
+      await expect(ledger.create(run, unwritable(run))).rejects.toThrow('no room left');
+      expect(await ledger.get(run.id)).toBeUndefined();
+      expect(await ledger.asked(run.caller, 'job-302-plan')).toBeUndefined();
+      expect(await trail()).toEqual([]);
+      expect((await ledger.create(run, event(run))).created).toBe(true);
+    });
+  });
+
+  describe(`${name}: a transition`, () => {
+    test('stores the run one version on', async () => {
+      const run = await create();
+      const stored = await ledger.transition(0, { ...run, cancelRequested: true });
+      expect(stored).toEqual({ ...run, cancelRequested: true, version: 1 });
+      expect(await ledger.get(run.id)).toEqual(stored);
+    });
+
+    test('is refused from an older or newer version, with all that belongs to it', async () => {
+      const run = await next(await create());
+      const before = await trail();
+      for (const version of [0, 2]) {
+        const effects = { audit: event(run, 'ended'), receipt: receiptOf(run) };
+        expect(await ledger.transition(version, { ...run, cancelRequested: true }, effects)).toBe('conflict');
+      }
+      expect(await ledger.get(run.id)).toEqual(run);
+      expect(await ledger.receipt(run.id)).toBeUndefined();
+      expect(await trail()).toEqual(before);
+    });
+
+    test('is won by one of two that start from the same version', async () => {
+      const run = await create();
+      const answers = await Promise.all(
+        [1, 2, 3].map(() => ledger.transition(0, run, { audit: event(run, 'started') })),
+      );
+      expect(answers.filter(answer => answer === 'conflict').length).toBe(2);
+      expect((await trail()).length).toBe(2);
+    });
+
+    test('of a run that is not there is a conflict', async () => {
+      expect(await ledger.transition(0, queuedRun())).toBe('conflict');
+    });
+
+    test('stores nothing when one part of it fails', async () => {
+      const run = await create(queuedRun({ id: `${await planned()}x` }));
+      const before = await trail();
+      const changed = { ...run, cancelRequested: true };
+      await expect(ledger.transition(0, changed, { audit: unwritable(run) })).rejects.toThrow('no room left');
+      const receipt = receiptOf(run);
+      const effects = { receipt, audit: unwritable(run) };
+      await expect(ledger.transition(0, changed, effects)).rejects.toThrow('no room left');
+      expect(await ledger.get(run.id)).toEqual(run);
+      expect(await ledger.receipt(run.id)).toBeUndefined();
+      expect(await trail()).toEqual(before);
+      expect(await next(changed, { receipt, audit: event(run) })).toMatchObject({ version: 1 });
+    });
+  });
+
+  describe(`${name}: receipts`, () => {
+    test('come back as they were given, with a code that only the holder of the key can make', async () => {
+      const planId = await planned();
+      const stored = await ledger.receipt(planId);
+      if (stored === undefined) throw new Error('it was stored');
+      const { receipt } = stored;
+      expect(stored).toMatchObject({ status: 'good', receipt: { planId, path: 'prod/vpc' } });
+      const wanted = { ...receipt, now: receipt.createdAt };
+      expect(selectReceipt([stored], wanted, made.keys.receipt)).toEqual({ ok: true, value: receipt });
+      expect(selectReceipt([stored], wanted, made.keys.audit)).toMatchObject({ problem: { code: 'E_PLAN_DAMAGED' } });
+      expect(await ledger.receipt('r_none')).toBeUndefined();
+    });
+
+    test('are found by repository and path', async () => {
+      const [a, b, other] = [await planned(), await planned(), await planned(queuedRun({ path: 'prod/app' }))];
+      const ids = async (repo: string, path: string) =>
+        (await ledger.receipts(repo, path)).map(({ receipt }) => receipt.planId).sort();
+      expect(await ids('infra-live', 'prod/vpc')).toEqual([a, b].sort());
+      expect(await ids('infra-live', 'prod/app')).toEqual([other]);
+      expect(await ids('another', 'prod/vpc')).toEqual([]);
+    });
+
+    test('are spent once, and make the others of their path stale', async () => {
+      const [a, b, other] = [await planned(), await planned(), await planned(queuedRun({ path: 'prod/app' }))];
+      const apply = await create(queuedRun({ command: 'apply' }));
+      await next(apply, { spend: a });
+      expect(await ledger.receipt(a)).toMatchObject({ status: 'spent', spentBy: apply.id });
+      expect([await status(b), await status(other)]).toEqual(['stale', 'good']);
+    });
+
+    test.each([
+      ['was spent', (a: string) => a],
+      ['is stale', (_: string, b: string) => b],
+      ['is of another path', (_: string, __: string, other: string) => other],
+      ['does not exist', () => 'r_none'],
+    ])('are not spent by an apply whose receipt %s, which then changes nothing', async (_, choose) => {
+      const [a, b, other] = [await planned(), await planned(), await planned(queuedRun({ path: 'prod/app' }))];
+      await next(await create(queuedRun({ command: 'apply' })), { spend: a });
+      const late = await planned();
+      const second = await create(queuedRun({ command: 'apply' }));
+      const before = [await trail(), await ledger.receipts('infra-live', 'prod/vpc'), await ledger.receipt(other)];
+      const effects = { spend: choose(a, b, other), audit: event(second, 'applying') };
+      expect(await ledger.transition(0, { ...second, cancelRequested: true }, effects)).toBe('spent');
+      expect(await ledger.get(second.id)).toEqual(second);
+      expect([await trail(), await ledger.receipts('infra-live', 'prod/vpc'), await ledger.receipt(other)]).toEqual(
+        before,
+      );
+      expect(await status(late)).toBe('good');
+    });
+
+    test('are spent by one of two applies that begin at once', async () => {
+      const planId = await planned();
+      const [x, y] = [await create(queuedRun({ command: 'apply' })), await create(queuedRun({ command: 'apply' }))];
+      const answers = await Promise.all([x, y].map(run => ledger.transition(0, run, { spend: planId })));
+      expect(answers.filter(answer => answer === 'spent').length).toBe(1);
+    });
+  });
+
+  describe(`${name}: lists`, () => {
+    test('open has what is live or still occupied, in the order of arrival', async () => {
+      const [a, b, c] = [await create(), await create(), await create()];
+      const ids = async () => (await ledger.open()).map(({ id }) => id);
+      expect(await ids()).toEqual([a.id, b.id, c.id]);
+      const lost = await next({ ...runIn('lost'), id: b.id, version: 0, seq: b.seq });
+      expect(await ids()).toEqual([a.id, b.id, c.id]);
+      await next(release(lost));
+      expect(await ids()).toEqual([a.id, c.id]);
+    });
+
+    test('list has the newest first, as many as asked for, and only what matches', async () => {
+      const [a, b, c] = [await create(), await create(queuedRun({ path: 'prod/app' })), await create()];
+      await next({ ...c, state: 'canceled' });
+      const ids = async (query: object) => (await ledger.list({ limit: 9, ...query })).map(({ id }) => id);
+      expect(await ids({})).toEqual([c.id, b.id, a.id]);
+      expect(await ids({ limit: 2 })).toEqual([c.id, b.id]);
+      expect(await ids({ path: 'prod/vpc' })).toEqual([c.id, a.id]);
+      expect(await ids({ path: 'prod/vpc', state: 'queued', repo: 'infra-live' })).toEqual([a.id]);
+      expect(await ids({ repo: 'another' })).toEqual([]);
+    });
+  });
+
+  describe(`${name}: the audit trail`, () => {
+    test('is one chain, whoever writes', async () => {
+      const run = await create();
+      await ledger.record({ kind: 'policy', caller: 'the server' });
+      await Promise.all([1, 2, 3].map(() => ledger.record({ kind: 'refused', caller: 'nobody', code: 'E_JSON' })));
+      await next(run, { audit: event(run, 'started') });
+      const entries = await trail();
+      expect(entries.map(entry => [entry.seq, entry.event.kind])).toEqual([
+        [1, 'accepted'],
+        [2, 'policy'],
+        [3, 'refused'],
+        [4, 'refused'],
+        [5, 'refused'],
+        [6, 'started'],
+      ]);
+      expect(verifyChain(entries, made.keys.audit)).toMatchObject({ ok: true, seq: 6 });
+      expect(verifyChain(entries, made.keys.receipt)).toMatchObject({ ok: false, seq: 1 });
+    });
+
+    test('is read from any entry on, as far as asked for', async () => {
+      for (let n = 0; n < 4; n++) await ledger.record({ kind: 'policy', caller: 'the server' });
+      const seqs = async (after: number, limit: number) => (await ledger.audit(after, limit)).map(({ seq }) => seq);
+      expect(await seqs(1, 2)).toEqual([2, 3]);
+      expect(await seqs(3, 9)).toEqual([4]);
+      expect(await seqs(4, 9)).toEqual([]);
+    });
+  });
+
+  test(`${name}: keeps everything that was answered, through a power cut`, async context => {
+    if (made.afterPowerCut === undefined) return context.skip();
+    const planId = await planned();
+    const run = await create(queuedRun({ command: 'apply', requestId: 'job-302-apply' }));
+    await next({ ...run, cancelRequested: true }, { spend: planId, audit: event(run, 'applying') });
+    const later = await made.afterPowerCut();
+    expect(await later.list({ limit: 9 })).toEqual(await ledger.list({ limit: 9 }));
+    expect(await later.open()).toEqual(await ledger.open());
+    expect(await later.receipt(planId)).toEqual(await ledger.receipt(planId));
+    expect((await later.asked(run.caller, 'job-302-apply'))?.id).toBe(run.id);
+    expect(await trail(later)).toEqual(await trail());
+    await later.record({ kind: 'policy', caller: 'the server' });
+    expect(verifyChain(await trail(later), made.keys.audit)).toMatchObject({ ok: true, seq: 4 });
+  });
+}

@@ -1,0 +1,101 @@
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { policyFile } from '../../invoker/policy-source.ts';
+import { digestOf } from '../../invoker/secret.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { openPolicy, otherPolicy, planOnlyPolicy } from './test-plane.ts';
+
+const broken = openPolicy.replace('allow: [apply]', 'allow: []');
+
+function open(text = openPolicy) {
+  const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
+  writeFileSync(file, text);
+  const changes: string[] = [];
+  const breaks: (readonly string[])[] = [];
+  const source = policyFile(file, {
+    changed: ({ digest }) => changes.push(digest),
+    broken: problems => breaks.push(problems),
+  });
+  return {
+    file,
+    source,
+    changes,
+    breaks,
+    names: () => [...source.current().policy.repositories.keys()],
+    edit: (content: string) => {
+      writeFileSync(`${file}.new`, content);
+      renameSync(`${file}.new`, file);
+    },
+  };
+}
+
+describe('a policy file', () => {
+  test('is in force from the start, with the digest of its bytes', () => {
+    const { source, changes, breaks, names } = open();
+    expect(names()).toEqual(['infra-live']);
+    expect(source.current().digest).toBe(digestOf(openPolicy));
+    expect([changes, breaks, source.problems()]).toEqual([[digestOf(openPolicy)], [], []]);
+  });
+
+  test('that is broken from the start is an error that says every place', () => {
+    const twice = broken.replace('allow: [plan]', 'alow: [plan]');
+    expect(() => open(twice)).toThrow(/allowlist\.yaml:6: [^\n]+; fix: [^\n]+\n.*allowlist\.yaml:7: .*; fix: /s);
+    expect(() => policyFile('/nowhere/allowlist.yaml', { changed: () => {}, broken: () => {} })).toThrow(
+      '/nowhere/allowlist.yaml: cannot be read: ENOENT',
+    );
+  });
+
+  test('is read again when it changes, and only then', () => {
+    const { source, changes, names, edit } = open();
+    expect(source.current()).toBe(source.current());
+    edit(otherPolicy);
+    expect(names()).toEqual(['another']);
+    edit(otherPolicy);
+    expect(names()).toEqual(['another']);
+    expect(changes).toEqual([digestOf(openPolicy), digestOf(otherPolicy)]);
+  });
+
+  test('that is edited in place counts as changed, too', () => {
+    const { file, names } = open();
+    writeFileSync(file, otherPolicy);
+    utimesSync(file, 1, 1);
+    expect(names()).toEqual(['another']);
+  });
+
+  test.each<[string, (file: string) => void, RegExp]>([
+    ['broken', file => writeFileSync(file, broken), /allowlist\.yaml:7: .*must not be empty/],
+    ['empty', file => writeFileSync(file, ''), /allowlist\.yaml:1: /],
+    ['half written', file => writeFileSync(file, openPolicy.slice(0, 90)), /allowlist\.yaml:\d+: /],
+    ['gone', file => rmSync(file), /cannot be read: ENOENT/],
+    [
+      'a directory',
+      file => {
+        rmSync(file);
+        mkdirSync(file);
+      },
+      /cannot be read: EISDIR/,
+    ],
+  ])('that is %s now keeps the last good one, says so once, and comes back', (_, spoil, says) => {
+    const { file, source, changes, breaks, names, edit } = open();
+    spoil(file);
+    for (let time = 0; time < 3; time++) {
+      expect(names()).toEqual(['infra-live']);
+      expect(source.problems().join('\n')).toMatch(says);
+    }
+    expect([breaks.length, changes.length]).toEqual([1, 1]);
+    rmSync(file, { recursive: true, force: true });
+    edit(planOnlyPolicy);
+    expect(source.problems()).toEqual([]);
+    expect(source.current().digest).toBe(digestOf(planOnlyPolicy));
+  });
+
+  test('that is restored to what is in force is not told as a change', () => {
+    const { source, changes, breaks, edit } = open();
+    edit(broken);
+    expect(source.problems().length).toBe(1);
+    edit(openPolicy);
+    expect(source.problems()).toEqual([]);
+    expect([changes.length, breaks.length]).toEqual([1, 1]);
+  });
+});

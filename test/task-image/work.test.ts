@@ -1,0 +1,142 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Claimed, Finish } from '../../policies/contract/worker.ts';
+import { type Control, takeControl } from '../../task-image/control.ts';
+import { type Places, work } from '../../task-image/work.ts';
+import { leftProcesses } from '../end-to-end/leftovers.ts';
+import { bareRepository } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { runId } from './parts.ts';
+import { newPipe } from './pipe.ts';
+import { type ScriptedDoor, startScriptedDoor } from './scripted-door.ts';
+
+let door: ScriptedDoor;
+afterEach(() => door.away());
+
+interface Started {
+  readonly control: Control;
+  readonly places: Places;
+  readonly done: Promise<void>;
+}
+
+/** A worker on a stack that is in this repository, at a door that agrees to everything. */
+async function start(text: string, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
+  const repository = bareRepository(join(temporaryDirectory('repo'), 'infra.git'), { 'prod/vpc/main.tf': text });
+  const rules = [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/**'], paths: ['prod/**'] }];
+  door = await startScriptedDoor({ repository: { url: repository.dir, rules }, ...differences });
+  const control = await takeControl(door.url, runId, 'ticket');
+  const directory = temporaryDirectory('work');
+  const places: Places = {
+    runDir: join(directory, 'run'),
+    cloneDir: join(directory, 'clone'),
+    path: process.env.PATH ?? '/usr/bin:/bin',
+    ...(mayBeLocal ? { stateFile: join(temporaryDirectory('state'), 'x.tfstate') } : {}),
+  };
+  return { control, places, done: work(control, places) };
+}
+
+/** Waits until Terraform plans, and holds it there. */
+async function planning({ places }: Started): Promise<void> {
+  const isPlanning = () => leftProcesses(places.runDir).some(line => line.includes(' plan '));
+  for (let waits = 0; !isPlanning() && waits < 300; waits += 1) await sleep(20);
+}
+
+const report = (): Finish => door.of('finish')[0]?.body as Finish;
+
+function nothingLeft({ places }: Started): void {
+  expect([places.runDir, places.cloneDir].filter(existsSync)).toEqual([]);
+  expect(leftProcesses(places.runDir)).toEqual([]);
+}
+
+describe.skipIf(requires('terraform'))('a worker', () => {
+  test('tells its phases, its source, what it planned, and then the end', async () => {
+    const started = await start('resource "terraform_data" "x" {}\n');
+    await started.done;
+    expect(door.of('phase').map(({ body }) => body)).toEqual([
+      { phase: 'init' },
+      { phase: 'plan' },
+      { phase: 'finish' },
+    ]);
+    expect(door.of('source')).toMatchObject([{ body: { ref: 'refs/heads/main' } }]);
+    const counts = { create: 1, update: 0, delete: 0, replace: 0 };
+    expect(report()).toMatchObject({ outcome: 'succeeded', hasChanges: true, counts, state: { before: 0 } });
+    expect(door.calls.at(-1)?.operation).toBe('finish');
+    nothingLeft(started);
+  });
+
+  test('that reaches its deadline interrupts Terraform, kills it after the grace period, and says so', async () => {
+    const started = await start(newPipe().stack, { deadlineMs: 2000, graceMs: 500 });
+    const began = Date.now();
+    await started.done;
+    expect(Date.now() - began).toBeLessThan(6000);
+    expect(report()).toMatchObject({ outcome: 'timed_out', error: { code: 'E_TIMED_OUT' } });
+    expect(door.lines().join('\n')).toContain('Interrupt received');
+    nothingLeft(started);
+  });
+
+  test('that reaches its deadline lets Terraform end by itself within the grace period', async () => {
+    const pipe = newPipe();
+    const started = await start(pipe.stack, { deadlineMs: 2000, graceMs: 60_000 });
+    await planning(started);
+    await sleep(2000);
+    const going = setInterval(pipe.letGo, 20);
+    await started.done;
+    clearInterval(going);
+    expect(report()).toMatchObject({ outcome: 'timed_out' });
+    nothingLeft(started);
+  });
+
+  test('that is canceled says so, whatever Terraform said of it', async () => {
+    const started = await start(newPipe().stack, { graceMs: 300 });
+    await planning(started);
+    door.answer('heartbeat', { stop: 'canceled' });
+    await started.done;
+    expect(report()).toEqual({ outcome: 'canceled', error: { code: 'E_CANCELED', message: 'the run was canceled' } });
+    nothingLeft(started);
+  });
+
+  test('that is ended by its platform says so', async () => {
+    const started = await start(newPipe().stack, { graceMs: 300 });
+    await planning(started);
+    started.control.halt('terminated');
+    await started.done;
+    expect(report()).toMatchObject({ outcome: 'failed', error: { code: 'E_LOST' } });
+    nothingLeft(started);
+  });
+
+  test('without a door for one lease stops Terraform and cleans up', async () => {
+    const started = await start(newPipe().stack, { graceMs: 300, leaseMs: 800 });
+    await planning(started);
+    await door.away();
+    await expect(started.done).rejects.toThrow('the door was not reached for one lease');
+    nothingLeft(started);
+  });
+
+  test('stops before Terraform when it was canceled while it fetched', async () => {
+    const started = await start('resource "terraform_data" "x" {}\n', { heartbeatMs: 60_000, leaseMs: 60_000 });
+    door.answer('phase', { stop: 'canceled' });
+    await started.done;
+    expect(report()).toMatchObject({ outcome: 'canceled' });
+    expect(door.lines()).toEqual([]);
+    nothingLeft(started);
+  });
+
+  test('obeys the policy it claimed, not the door alone', async () => {
+    const started = await start('resource "terraform_data" "x" {}\n', {
+      request: { command: 'plan', path: 'staging/vpc', ref: 'refs/heads/main' },
+    });
+    await started.done;
+    expect(report()).toMatchObject({ outcome: 'failed', error: { code: 'E_PATH_NOT_ALLOWED' } });
+    expect(door.of('source')).toEqual([]);
+  });
+
+  test('needs a remote backend where no place for states is given', async () => {
+    const started = await start('resource "terraform_data" "x" {}\n', {}, false);
+    await started.done;
+    expect(report()).toMatchObject({ outcome: 'failed', error: { code: 'E_BACKEND_NOT_ALLOWED' } });
+    nothingLeft(started);
+  });
+});
