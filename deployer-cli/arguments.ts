@@ -118,6 +118,7 @@ function unknownFlag(rawName: string, command: CliCommand) {
   );
 }
 
-export const tokenFix = 'set INFRA_DEPLOYER_ID_TOKEN or INFRA_DEPLOYER_TOKEN, or with _FILE behind it the file that holds it';
+export const tokenFix =
+  'set INFRA_DEPLOYER_ID_TOKEN or INFRA_DEPLOYER_TOKEN, or with _FILE behind it the file that holds it';
 
 const helpFor = ({ name }: CliCommand) => `see  infra-deployer ${name === '' ? '' : `${name} `}--help`;

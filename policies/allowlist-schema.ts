@@ -31,8 +31,11 @@ const PathsSchema = patterns('path', 'paths from the root of the repository, lik
 const RefsSchema = patterns('ref', 'full refs, like `refs/heads/main`, `refs/tags/release/*` or `refs/heads/**`');
 const CommandsSchema = Type.Array(CommandSchema, { minItems: 1, description: '[plan], [apply] or [plan, apply]' });
 
-const one = Type.Union([Type.String({ minLength: 1, maxLength: 1024 }), Type.Integer(), Type.Boolean()]);
-const ConditionSchema = Type.Union([one, Type.Array(one, { minItems: 1, maxItems: 100 })]);
+const texts = [Type.String({ minLength: 1, maxLength: 1024 }), Type.Integer()];
+const ConditionSchema = Type.Union(
+  [...texts, Type.Boolean(), Type.Array(Type.Union(texts), { minItems: 1, maxItems: 100 })],
+  { description: 'a text, a list of texts, or `true` or `false`, as the claim wants it' },
+);
 
 const claimNames = new Set(kindNames.flatMap(name => Object.keys(kinds[name].forms)));
 
@@ -169,6 +172,21 @@ const httpsUrl = '^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$';
 /** Plain http only to this machine: whoever can change what is fetched decides who is believed. */
 const keysUrl = `${httpsUrl}|^http://(127\\.0\\.0\\.1|localhost)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$`;
 
+const base64url = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]+$', description });
+
+/** Closed: a private key has more in it, and that must not be in a policy. */
+const KeySchema = Type.Object(
+  {
+    kty: Type.Literal('RSA', { description: 'RSA' }),
+    kid: Type.String({ minLength: 1, maxLength: 255, description: 'the name that tokens call it by' }),
+    n: base64url('the modulus'),
+    e: base64url('the exponent'),
+    use: Type.Optional(Type.Literal('sig', { description: 'sig' })),
+    alg: Type.Optional(Type.Literal('RS256', { description: 'RS256' })),
+  },
+  { ...closed, description: 'a public RSA key: kty, kid, n, e, use and alg as the issuer publishes them' },
+);
+
 const IssuerObject = Type.Object(
   {
     kind: Type.Enum([...kindNames], { description: 'gitlab or github: how its claims are read' }),
@@ -177,7 +195,7 @@ const IssuerObject = Type.Object(
     jwks_url: Type.Optional(Type.String({ pattern: keysUrl, description: 'where its public keys are' })),
     jwks: Type.Optional(
       Type.Object(
-        { keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1 }) },
+        { keys: Type.Array(KeySchema, { minItems: 1, maxItems: 20, description: 'a list of public keys' }) },
         { ...closed, description: 'its public keys, pinned: nothing is fetched' },
       ),
     ),

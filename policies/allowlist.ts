@@ -20,7 +20,7 @@ export interface Issuer {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl?: string;
-  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  readonly jwks?: Readonly<NonNullable<IssuerBody['jwks']>>;
   readonly maxAgeSeconds: number;
 }
 

@@ -30,7 +30,7 @@ export function checkPolicy(body: unknown): CheckedPolicy {
       ...repositoryProblems(['repositories', name], repository),
       ...identityProblems(['repositories', name], repository, body),
     ])
-    .concat(sharedUrls(body));
+    .concat(shared('repositories', 'url', body.repositories), shared('issuers', 'issuer', body.issuers ?? {}));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: policyOf(body) };
 }
 
@@ -46,7 +46,7 @@ function formProblems(body: unknown): PolicyProblem[] {
 function inOurWords({ path, kind, message, fix }: SchemaProblem): PolicyProblem {
   const place = placeName(path, 'the policy');
   const key = path.at(-1) ?? '';
-  if (kind === 'unknown' && path.length === 2 && path[0] === 'repositories') {
+  if (kind === 'unknown' && path.length === 2 && (path[0] === 'repositories' || path[0] === 'issuers')) {
     return { path, message: `${place} does not have a name that can be used`, fix: `give ${nameForm}` };
   }
   if (kind === 'unknown' && later.has(key)) {
@@ -121,16 +121,19 @@ const writtenAs = {
   planHours: '`limits.plan_hours`',
 } as const;
 
-/** A url stands for its repository in requests, so it must say which. */
-function sharedUrls(body: AllowlistBody): PolicyProblem[] {
+/** A url stands for its repository in requests, an issuer for its entry in tokens, so each must say which. */
+function shared<Key extends string>(
+  section: 'repositories' | 'issuers',
+  key: Key,
+  entries: Readonly<Record<string, Readonly<Record<Key, string>>>>,
+): PolicyProblem[] {
   const first = new Map<string, string>();
-  return Object.entries(body.repositories).flatMap(([name, { url }]) => {
-    const other = first.get(url);
-    if (other === undefined) first.set(url, name);
-    const message = `is the url of repository ${quote(other ?? '')} too`;
-    return other === undefined
-      ? []
-      : [problem(['repositories', name, 'url'], message, 'merge the two into one repository')];
+  return Object.entries(entries).flatMap(([name, { [key]: value }]) => {
+    const other = first.get(value);
+    if (other !== undefined)
+      return [problem([section, name, key], `is the ${key} of ${quote(other)} too`, 'merge the two into one')];
+    first.set(value, name);
+    return [];
   });
 }
 

@@ -1,7 +1,7 @@
 /** Decides whether the policy allows a request: default deny, deny beats allow, the order of rules is of no account. */
 import type { Policy, Repository, Rule } from './allowlist.ts';
 import { namesOf, type Reason, strangeness, tokenReasons } from './asker.ts';
-
+import type { ErrorCode } from './contract/error.ts';
 import { type Asker, nobodyInParticular } from './contract/identity.ts';
 import type { Command, Request } from './contract/request.ts';
 import type { CanonicalPath } from './path.ts';
@@ -58,7 +58,8 @@ export const mayBeApplied = ({ rules }: Repository, path: CanonicalPath, ref: Fu
   const covering = rules.filter(
     ({ commands, paths, refs }) => commands.has('apply') && covers(paths, path) && covers(refs, ref),
   );
-  return covering.length > 0 && covering.every(({ effect }) => effect === 'allow') && mayRun('apply', ref);
+  const deniesAll = ({ effect, identity }: Rule): boolean => effect === 'deny' && identity === undefined;
+  return covering.some(({ effect }) => effect === 'allow') && !covering.some(deniesAll) && mayRun('apply', ref);
 };
 
 /** The rule that allows the command at the path from this very ref; undefined where it is denied. */
@@ -74,7 +75,7 @@ export function allowsRef(
 }
 
 /** A name cannot look like a url, so no repository can pass for another. */
-function findRepository({ repositories }: Policy, repo: string | undefined): Repository | undefined {
+export function findRepository({ repositories }: Policy, repo: string | undefined): Repository | undefined {
   const all = [...repositories.values()];
   if (repo === undefined) return all.length === 1 ? all[0] : undefined;
   return repositories.get(repo) ?? all.find(({ url }) => url === repo);

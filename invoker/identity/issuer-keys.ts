@@ -1,9 +1,9 @@
 /** The public keys of one issuer: fetched rarely, kept for long, never followed to another address. */
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import type { Issuer } from '../../policies/allowlist.ts';
 
 export interface KeyTimes {
-  /** After any attempt to fetch, so long nothing is fetched again: an unknown key is refused meanwhile. */
+  /** After any attempt to fetch, so long nothing is fetched again: its outcome stands, also for an unknown key. */
   readonly cooldownMs: number;
   /** Keys older than this are fetched anew in the background, while they are still used. */
   readonly refreshMs: number;
@@ -24,37 +24,57 @@ export class KeysUnavailable extends Error {}
 
 const maxBytes = 256 * 1024;
 
-export function issuerKeys(issuer: Issuer, times: KeyTimes, now: () => number): JWTVerifyGetKey {
-  if (issuer.jwks) return createLocalJWKSet(issuer.jwks as unknown as JSONWebKeySet);
-  let attemptedAt = Number.NEGATIVE_INFINITY;
-  let fetchedAt = Number.NEGATIVE_INFINITY;
-  const remote = createRemoteJWKSet(new URL(issuer.jwksUrl ?? ''), {
-    // Ours counts attempts, the library's only successes: in an outage it would ask for every unknown key.
-    cooldownDuration: 0,
-    cacheMaxAge: times.maxAgeMs,
-    timeoutDuration: times.timeoutMs,
-    [customFetch]: async (url, options) => {
-      if (now() < attemptedAt + times.cooldownMs) throw new KeysUnavailable('asked for a short time ago');
-      attemptedAt = now();
-      const response = await limited(await fetch(url, options));
-      if (response.status === 200) fetchedAt = now();
-      return response;
-    },
-  });
-  const isCooling = () => now() < attemptedAt + times.cooldownMs;
+/** Fetching is our own: the library's cool-down begins only at a success, so in an outage it would fetch for every unknown key. */
+export function issuerKeys({ jwks, jwksUrl = '' }: Issuer, times: KeyTimes, now: () => number): JWTVerifyGetKey {
+  if (jwks) return createLocalJWKSet({ keys: [...jwks.keys] });
+  let kept: { readonly find: JWTVerifyGetKey; readonly at: number } | undefined;
+  let attempt = { at: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
+
+  /** Ends as the last attempt did, which is a new one where the cool-down is over. */
+  const fetchKeys = (): Promise<void> => {
+    const at = now();
+    // A clock that was set back must not stop it for as long.
+    if (Math.abs(at - attempt.at) >= times.cooldownMs) {
+      const done = load(jwksUrl, times.timeoutMs).then(find => {
+        kept = { find, at };
+      });
+      done.catch(() => {});
+      attempt = { at, done };
+    }
+    return attempt.done;
+  };
+  const usable = (): JWTVerifyGetKey | undefined => (kept && now() - kept.at <= times.maxAgeMs ? kept.find : undefined);
+  const needed = async (): Promise<JWTVerifyGetKey> => {
+    await fetchKeys();
+    const find = usable();
+    if (find === undefined) throw new KeysUnavailable('the keys are too old');
+    return find;
+  };
+
   return async (header, token) => {
-    if (remote.jwks() && now() > fetchedAt + times.refreshMs && !isCooling()) void remote.reload().catch(() => {});
-    return await remote(header, token);
+    if (kept && now() - kept.at > times.refreshMs) void fetchKeys();
+    try {
+      return await (usable() ?? (await needed()))(header, token);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) return await (await needed())(header, token);
+      throw error;
+    }
   };
 }
 
-async function limited(response: Response): Promise<Response> {
-  const bytes: Uint8Array[] = [];
+async function load(url: string, timeoutMs: number): Promise<JWTVerifyGetKey> {
+  const response = await fetch(url, {
+    redirect: 'error',
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { accept: 'application/json, application/jwk-set+json' },
+  });
+  const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > maxBytes) throw new KeysUnavailable('the key set is too large');
-    bytes.push(chunk);
+    chunks.push(chunk);
   }
-  return new Response(response.status === 200 ? Buffer.concat(bytes) : null, { status: response.status });
+  if (response.status !== 200) throw new KeysUnavailable(`the issuer answered ${response.status}`);
+  return createLocalJWKSet(JSON.parse(Buffer.concat(chunks).toString()));
 }

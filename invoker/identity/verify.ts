@@ -1,10 +1,11 @@
 /** Believes an ID token, or says why not: issuer, algorithm, signature, audience and times, then what its claims mean. */
-import { decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { base64url, decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Issuer } from '../../policies/allowlist.ts';
 import { type Result, refuse } from '../../policies/contract/error.ts';
 import type { Identity } from '../../policies/contract/identity.ts';
 import { kinds } from '../../policies/issuers/kinds.ts';
 import { quote } from '../../policies/quote.ts';
+import { parseStrictJson } from '../../policies/strict-json.ts';
 import { issuerKeys, type KeyTimes } from './issuer-keys.ts';
 
 export type VerifyToken = (token: string) => Promise<Result<Identity>>;
@@ -61,9 +62,11 @@ export function tokenVerifier(
 function unverified(token: string): Result<{ readonly iss: string }> {
   let header: ReturnType<typeof decodeProtectedHeader>;
   let iss: unknown;
+  let claims: Result<unknown>;
   try {
     header = decodeProtectedHeader(token);
     iss = decodeJwt(token).iss;
+    claims = parseStrictJson(base64url.decode(token.split('.')[1] ?? ''));
   } catch {
     return refuse(
       'E_TOKEN_MALFORMED',
@@ -78,6 +81,8 @@ function unverified(token: string): Result<{ readonly iss: string }> {
       'E_TOKEN_HEADER',
       `the ID token brings ${tricks.map(quote).join(', ')}, where only the issuer's own keys count`,
     );
+  if (!claims.ok)
+    return refuse('E_TOKEN_MALFORMED', `the claims of the ID token cannot be read: ${claims.problem.message}`);
   if (typeof header.kid !== 'string') return refuse('E_TOKEN_KEY', 'the ID token does not name its key');
   return typeof iss === 'string' ? { ok: true, value: { iss } } : refuse('E_TOKEN_CLAIMS', 'claim `iss` is missing');
 }
@@ -88,7 +93,12 @@ function refusalOf(error: unknown, issuer: Issuer, token: string, now: number): 
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
     return refuse('E_TOKEN_KEY', "the ID token's key is not one of its issuer's");
   if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
-    return wrongClaim(error.claim, issuer, token, now);
+    return error.reason === 'check_failed'
+      ? wrongClaim(error.claim, issuer, token, now)
+      : refuse(
+          'E_TOKEN_CLAIMS',
+          `claim ${quote(error.claim)} is ${error.reason === 'missing' ? 'missing' : 'not a number'}`,
+        );
   if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid)
     return refuse('E_TOKEN_MALFORMED', 'this is not an ID token');
   return refuse(
@@ -102,7 +112,7 @@ function refusalOf(error: unknown, issuer: Issuer, token: string, now: number): 
 function wrongClaim(claim: string, issuer: Issuer, token: string, now: number): Result<Identity> {
   const payload = decodeJwt(token);
   const again = 'ask from a new job: its token is new';
-  const ago = (seconds: number | undefined): string => (seconds === undefined ? 'never' : apart(seconds - now / 1000));
+  const ago = (seconds = 0): string => apart(seconds - now / 1000);
   const skew = 'compare the clocks of the server and of the issuer: they are more than 30 s apart';
   switch (claim) {
     case 'aud':
@@ -124,7 +134,7 @@ function wrongClaim(claim: string, issuer: Issuer, token: string, now: number): 
             again,
           );
     default:
-      return refuse('E_TOKEN_CLAIMS', `claim ${quote(claim)} is missing or wrong`);
+      return refuse('E_TOKEN_CLAIMS', `claim ${quote(claim)} is wrong`);
   }
 }
 
