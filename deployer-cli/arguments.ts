@@ -107,7 +107,7 @@ function unknownCommand(words: readonly string[]) {
 
 function unknownFlag(rawName: string, command: CliCommand) {
   const name = rawName.replace(/^-+/, '');
-  if (name === 'token') {
+  if (name === 'token' || name === 'id-token') {
     return fail('E_USAGE', 'a token is never a flag, since every process can read it there', tokenFix);
   }
   const meant = nearest(name, command.flags);
@@ -118,6 +118,7 @@ function unknownFlag(rawName: string, command: CliCommand) {
   );
 }
 
-export const tokenFix = 'set INFRA_DEPLOYER_TOKEN, or INFRA_DEPLOYER_TOKEN_FILE to the file that holds it';
+export const tokenFix =
+  'set INFRA_DEPLOYER_ID_TOKEN or INFRA_DEPLOYER_TOKEN, or with _FILE behind it the file that holds it';
 
 const helpFor = ({ name }: CliCommand) => `see  infra-deployer ${name === '' ? '' : `${name} `}--help`;

@@ -43,8 +43,9 @@ function flagRows(command: CliCommand): string[] {
 }
 
 const tokenRows = [
-  ['INFRA_DEPLOYER_TOKEN', 'the token itself'],
-  ['INFRA_DEPLOYER_TOKEN_FILE', 'or the file that holds it'],
+  ['INFRA_DEPLOYER_ID_TOKEN', "who asks: the job's ID token (GitLab: `id_tokens:`)"],
+  ['INFRA_DEPLOYER_TOKEN', "a token of the server's own machine"],
+  ['…_FILE', 'of both: the file that holds it'],
 ];
 
 const exitCodes = [
@@ -52,7 +53,7 @@ const exitCodes = [
   ['1', 'the run failed, timed out, was lost, or was canceled by somebody else'],
   ['2', 'the plan has changes, only with --detailed-exitcode'],
   ['3', 'usage or configuration'],
-  ['4', 'token missing or rejected'],
+  ['4', 'identity missing, expired or rejected, or not whom a rule is for'],
   ['5', 'denied by the policy, or refused by the worker before Terraform starts'],
   ['6', 'no plan that may be applied: missing, stale, used or expired'],
   ['7', 'stopped waiting; the run goes on'],

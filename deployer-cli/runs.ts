@@ -18,7 +18,7 @@ export async function list(invocation: Invocation): Promise<Ending> {
   if (limit && !/^[1-9]\d{0,5}$/.test(limit.value)) {
     return { data: {}, failure: fail('E_USAGE', `\`${limit.source}\` is not a number: \`${limit.value}\``).failure };
   }
-  const token = readToken(invocation.surroundings.env);
+  const token = readToken(invocation.surroundings.env, 'read');
   if (!token.ok) return { data: {}, failure: token.failure };
   const transport = await reach(invocation, token.value.value);
   if (!transport.ok) return { data: {}, failure: transport.failure };
@@ -99,7 +99,7 @@ function findRun({ operand, given, surroundings }: Invocation): Outcome<{ id: st
   if (operand !== undefined) {
     if (file?.source === '--run-file')
       return fail('E_USAGE', 'a run id and `--run-file` are both given', 'leave one out');
-    const token = readToken(surroundings.env);
+    const token = readToken(surroundings.env, 'read');
     return token.ok ? done({ id: operand, token: token.value.value }) : token;
   }
   if (!file) return fail('E_USAGE', 'no run is named', 'give its id, or  --run-file FILE');

@@ -32,13 +32,20 @@ export function findServer(given: Given): Outcome<Setting> {
 
 const urlFix = 'write  http(s)://host[:port]';
 
+/** An ID token says who asks, a token of the machine only that somebody holds it: reading and listing want the latter. */
+const tokenNames = {
+  ask: ['INFRA_DEPLOYER_ID_TOKEN', 'INFRA_DEPLOYER_TOKEN'],
+  read: ['INFRA_DEPLOYER_TOKEN', 'INFRA_DEPLOYER_ID_TOKEN'],
+} as const;
+
 /** The token comes from the environment only: flags are seen by other processes, files of a repository by everyone. */
-export function readToken(env: Env): Outcome<Setting> {
-  const name = env.INFRA_DEPLOYER_TOKEN ? 'INFRA_DEPLOYER_TOKEN' : 'INFRA_DEPLOYER_TOKEN_FILE';
-  const given = env[name];
-  if (!given) return fail('E_NO_TOKEN', 'no token is set', tokenFix);
+export function readToken(env: Env, use: keyof typeof tokenNames): Outcome<Setting> {
+  const names = tokenNames[use].flatMap(name => [name, `${name}_FILE`]);
+  const name = names.find(candidate => env[candidate]);
+  const given = name && env[name];
+  if (!name || !given) return fail('E_NO_TOKEN', 'no token is set', tokenFix);
   let value = given;
-  if (name === 'INFRA_DEPLOYER_TOKEN_FILE') {
+  if (name.endsWith('_FILE')) {
     try {
       value = readFileSync(given, 'utf8').trim();
     } catch {

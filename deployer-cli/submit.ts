@@ -28,7 +28,7 @@ export async function submit(invocation: Invocation): Promise<Ending> {
   if (!settled.ok) return { data: {}, failure: settled.failure };
   const settings = settled.value;
   const { requestId } = settings;
-  const token = readToken(env);
+  const token = readToken(env, 'ask');
   if (!token.ok) return { data: { requestId }, failure: token.failure };
 
   const server = settings.server.value;

@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Problem } from '../policies/contract/error.ts';
 import { schemaRefusal } from '../policies/schema-problem.ts';
 import { parseStrictJson } from '../policies/strict-json.ts';
 import { answerError, DoorError, errorBody, statusOf } from './errors.ts';
@@ -45,12 +46,16 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
     routerOptions: { maxParamLength: 128 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
-    clientErrorHandler: (_error, socket) => {
+    clientErrorHandler: (error, socket) => {
       if (!socket.writable) return;
-      const body = JSON.stringify(errorBody({ code: 'E_BAD_REQUEST', message: 'this is not HTTP' }, 'none'));
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      );
+      const { status, problem } = unreadable(error.code);
+      const body = JSON.stringify(errorBody(problem, 'none'));
+      const head = [
+        `HTTP/1.1 ${status}`,
+        'content-type: application/json',
+        `content-length: ${Buffer.byteLength(body)}`,
+      ];
+      socket.end([...head, 'connection: close', '', body].join('\r\n'));
     },
   });
 
@@ -96,3 +101,16 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
   app.get('/openapi.json', { schema: { hide: true } as object }, async () => api.document());
   return app;
 }
+
+/** What never got as far as a request. The only header that callers make long is the one with their token. */
+const unreadable = (code: string): { status: string; problem: Problem } =>
+  code === 'HPE_HEADER_OVERFLOW'
+    ? {
+        status: '431 Request Header Fields Too Large',
+        problem: {
+          code: 'E_TOKEN_TOO_LARGE',
+          message: 'the headers are too large',
+          fix: 'an ID token has 8 KiB at most',
+        },
+      }
+    : { status: '400 Bad Request', problem: { code: 'E_BAD_REQUEST', message: 'this is not HTTP' } };

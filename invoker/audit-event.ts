@@ -1,5 +1,6 @@
 /** What the audit trail says of a run: the same fields in every entry about it. */
 import type { AuditEvent } from '../policies/contract/audit-entry.ts';
+import { userOf } from '../policies/contract/identity.ts';
 import { isLive } from '../policies/contract/run.ts';
 import type { RunRecord } from './run.ts';
 
@@ -7,6 +8,7 @@ import type { RunRecord } from './run.ts';
 export const auditEvent = (kind: AuditEvent['kind'], run: RunRecord, more: Partial<AuditEvent> = {}): AuditEvent => ({
   kind,
   caller: run.caller,
+  ...(run.asker.identity ? { user: userOf(run.asker.identity) } : {}),
   run: run.id,
   command: run.request.command,
   repo: run.repo,

@@ -1,10 +1,15 @@
 /** Who is asking, from the bearer token alone. */
 import type { FastifyRequest } from 'fastify';
-import type { Problem } from '../policies/contract/error.ts';
+import { ok, type Problem, type Result } from '../policies/contract/error.ts';
+import { callerOf, type Identity } from '../policies/contract/identity.ts';
+import { isIdToken, type VerifyToken } from './identity/verify.ts';
 import type { RunRecord } from './run.ts';
 import { type Keys, sameSecret } from './secret.ts';
 
-/** `deploy` creates runs, and reads and cancels its own; `audit` reads; `key` is whoever holds the key of one run. */
+/**
+ * `deploy` creates runs, and reads and cancels those of the machine's tokens; `audit` reads; `key` is whoever holds the key
+ * of one run. An ID token is none of these: it asks (`askerOf`), and the key it is answered with reads and cancels.
+ */
 export type Principal =
   | { readonly kind: 'deploy'; readonly caller: string }
   | { readonly kind: 'audit'; readonly caller: string }
@@ -28,12 +33,26 @@ export function principalOf(secret: string | undefined, tokens: Tokens): Princip
   return { kind: 'key', secret };
 }
 
+/** Whoever may ask for a run: a verified ID token, or the deploy token, which says nothing of who holds it. */
+export async function askerOf(
+  secret: string | undefined,
+  tokens: Tokens,
+  verify: VerifyToken,
+): Promise<Result<{ readonly caller: string; readonly identity?: Identity }>> {
+  if (secret !== undefined && isIdToken(secret)) {
+    const verified = await verify(secret);
+    return verified.ok ? ok({ caller: callerOf(verified.value), identity: verified.value }) : verified;
+  }
+  const principal = principalOf(secret, tokens);
+  return principal.kind === 'deploy' ? ok({ caller: principal.caller }) : { ok: false, problem: unauthenticated };
+}
+
 const keyLastsMs = 60 * 60 * 1000;
 
 /** The key of a run reads it until one hour after its end. */
 export function mayRead(principal: Principal, run: RunRecord, keys: Pick<Keys, 'runKey'>, now: number): boolean {
   if (principal.kind === 'audit') return true;
-  if (principal.kind === 'deploy') return principal.caller === run.caller;
+  if (principal.kind === 'deploy') return run.asker.identity === undefined;
   if (principal.kind !== 'key' || !sameSecret(principal.secret, keys.runKey(run.id))) return false;
   return run.endedAt === undefined || now < run.endedAt + keyLastsMs;
 }
@@ -44,5 +63,5 @@ export const mayCancel = (principal: Principal, run: RunRecord, keys: Pick<Keys,
 export const unauthenticated: Problem = {
   code: 'E_UNAUTHENTICATED',
   message: 'no token that is known here',
-  fix: 'send `authorization: Bearer …` with the token of `server.json` in the data directory (INFRA_DEPLOYER_TOKEN)',
+  fix: 'send `authorization: Bearer …` with the token of `server.json` in the data directory (INFRA_DEPLOYER_TOKEN), or with an ID token of an issuer of the policy (INFRA_DEPLOYER_ID_TOKEN)',
 };

@@ -1,7 +1,7 @@
 /** The one place that turns refusals and failures into HTTP answers. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Reason } from '../policies/asker.ts';
 import { type ErrorBody, errorCatalog, type Problem } from '../policies/contract/error.ts';
-import type { Reason } from '../policies/evaluate.ts';
 
 /** Thrown by a route to refuse: the only exception whose words reach a caller. */
 export class DoorError extends Error {

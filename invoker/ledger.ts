@@ -23,13 +23,13 @@ export interface RunQuery {
 
 export interface Ledger {
   /**
-   * Stores a new run and its audit entry in one transaction. Where the caller has used the `requestId` before, nothing
-   * is stored and the run of that time is answered.
+   * Stores a new run and its audit entry in one transaction. Where there is a run with the same `once`, nothing is stored
+   * and that run is answered.
    */
   create(run: RunRecord, audit: AuditEvent): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
   get(id: string): Promise<RunRecord | undefined>;
-  /** The run this caller made with this `requestId`. */
-  asked(caller: string, requestId: string): Promise<RunRecord | undefined>;
+  /** The run that was asked for like this before. */
+  asked(once: string): Promise<RunRecord | undefined>;
   /**
    * One transaction: the run, its audit entry and its receipt. Answers the stored run, or why nothing was stored:
    * `conflict` (the run is no longer at `expectedVersion`) or `spent` (the receipt is not good any more).

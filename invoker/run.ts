@@ -1,6 +1,7 @@
 /** The states of a run as pure functions: each takes a run and what happened, and returns the run that follows. */
 
 import { errorCatalog, isErrorCode, ok, type Problem, type Result, refuse } from '../policies/contract/error.ts';
+import type { Asker } from '../policies/contract/identity.ts';
 import type { Request, RequestBody } from '../policies/contract/request.ts';
 import {
   type Change,
@@ -28,6 +29,9 @@ export interface RunRecord {
   readonly refs: readonly AllowedRef[] | 'reachable';
   readonly rule: string;
   readonly caller: string;
+  readonly asker: Asker;
+  /** What asks for the same run again: one that is there already answers. */
+  readonly once?: string;
   readonly state: State;
   readonly phase: Phase;
   readonly phaseSince: number;
@@ -66,13 +70,15 @@ export interface Admission {
   readonly refs: readonly AllowedRef[] | 'reachable';
   readonly rule: string;
   readonly caller: string;
+  readonly asker: Asker;
+  readonly once?: string;
   readonly now: number;
   /** The commit that is meant: the request's `sha`, or that of the plan to apply. */
   readonly commit?: string;
 }
 
 export function newRun(admission: Admission): RunRecord {
-  const { id, request, repo, refs, rule, caller, now, commit } = admission;
+  const { id, request, repo, refs, rule, caller, asker, once, now, commit } = admission;
   const { replace, ...rest } = request;
   return {
     id,
@@ -84,6 +90,8 @@ export function newRun(admission: Admission): RunRecord {
     refs,
     rule,
     caller,
+    asker,
+    ...(once === undefined ? {} : { once }),
     state: 'queued',
     phase: 'queue',
     phaseSince: now,

@@ -1,6 +1,8 @@
 /** The policy file as it is written: its schema, with what belongs in every place, and the types made from it. */
 import { type Static, Type } from 'typebox';
 import { CommandSchema } from './contract/request.ts';
+import type { IdentityBody } from './identity-condition.ts';
+import { kindNames, kinds } from './issuers/kinds.ts';
 import { parsePattern } from './pattern.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -29,6 +31,25 @@ const PathsSchema = patterns('path', 'paths from the root of the repository, lik
 const RefsSchema = patterns('ref', 'full refs, like `refs/heads/main`, `refs/tags/release/*` or `refs/heads/**`');
 const CommandsSchema = Type.Array(CommandSchema, { minItems: 1, description: '[plan], [apply] or [plan, apply]' });
 
+const texts = [Type.String({ minLength: 1, maxLength: 1024 }), Type.Integer()];
+const ConditionSchema = Type.Union(
+  [...texts, Type.Boolean(), Type.Array(Type.Union(texts), { minItems: 1, maxItems: 100 })],
+  { description: 'a text, a list of texts, or `true` or `false`, as the claim wants it' },
+);
+
+const claimNames = new Set(kindNames.flatMap(name => Object.keys(kinds[name].forms)));
+
+/** Every claim of every kind; which belong to the issuer of the rule is checked once that is known. */
+const IdentitySchema = Type.Unsafe<IdentityBody>(
+  Type.Object(
+    {
+      issuer: Type.Optional(NameSchema),
+      ...Object.fromEntries([...claimNames].map(name => [name, Type.Optional(ConditionSchema)])),
+    },
+    { ...closed, description: 'claims of the caller\'s ID token and what they must be, like `project_id: "20"`' },
+  ),
+);
+
 const RuleObject = Type.Object(
   {
     name: NameSchema,
@@ -36,6 +57,10 @@ const RuleObject = Type.Object(
     deny: Type.Optional(CommandsSchema),
     refs: Type.Optional(RefsSchema),
     paths: Type.Optional(PathsSchema),
+    identity: Type.Optional(IdentitySchema),
+    distinct_applier: Type.Optional(
+      Type.Literal(true, { description: 'true: who applies is not who planned it in a merge request' }),
+    ),
   },
   {
     ...closed,
@@ -44,9 +69,11 @@ const RuleObject = Type.Object(
 );
 export type RuleBody = Static<typeof RuleObject>;
 
-const ruleFlaw = ({ allow, deny, refs, paths }: RuleBody): string => {
+const ruleFlaw = ({ allow, deny, refs, paths, identity, distinct_applier }: RuleBody): string => {
   if ((allow === undefined) === (deny === undefined))
     return 'must have either `allow` or `deny`; fix: keep one of them';
+  if (distinct_applier && (!allow?.includes('apply') || identity === undefined))
+    return 'has `distinct_applier`, which needs `allow: [apply]` and `identity`; fix: add them, or leave it out';
   if (allow === undefined) return '';
   if (refs === undefined || paths === undefined)
     return 'allows, but not from where or what; fix: add `refs` and `paths`';
@@ -141,10 +168,69 @@ const RepositorySchema = Type.Refine(
   () => 'is reached by ssh, but has no `deploy_key` or no `known_hosts`; fix: add both',
 );
 
+const httpsUrl = '^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$';
+/** Plain http only to this machine: whoever can change what is fetched decides who is believed. */
+const keysUrl = `${httpsUrl}|^http://(127\\.0\\.0\\.1|localhost)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$`;
+
+const base64url = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]+$', description });
+
+/** Closed: a private key has more in it, and that must not be in a policy. */
+const KeySchema = Type.Object(
+  {
+    kty: Type.Literal('RSA', { description: 'RSA' }),
+    kid: Type.String({ minLength: 1, maxLength: 255, description: 'the name that tokens call it by' }),
+    n: base64url('the modulus'),
+    e: base64url('the exponent'),
+    use: Type.Optional(Type.Literal('sig', { description: 'sig' })),
+    alg: Type.Optional(Type.Literal('RS256', { description: 'RS256' })),
+  },
+  { ...closed, description: 'a public RSA key: kty, kid, n, e, use and alg as the issuer publishes them' },
+);
+
+const IssuerObject = Type.Object(
+  {
+    kind: Type.Enum([...kindNames], { description: 'gitlab or github: how its claims are read' }),
+    issuer: Type.String({ pattern: keysUrl, description: 'the `iss` of its tokens, letter by letter' }),
+    audience: Type.String({ minLength: 1, maxLength: 255, description: 'the `aud` that tokens for this server have' }),
+    jwks_url: Type.Optional(Type.String({ pattern: keysUrl, description: 'where its public keys are' })),
+    jwks: Type.Optional(
+      Type.Object(
+        { keys: Type.Array(KeySchema, { minItems: 1, maxItems: 20, description: 'a list of public keys' }) },
+        { ...closed, description: 'its public keys, pinned: nothing is fetched' },
+      ),
+    ),
+    max_age_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 86400,
+        description: 'how old a token may be that asks; 3600 when left out',
+      }),
+    ),
+  },
+  { ...closed, description: 'kind, issuer, audience, and `jwks_url` or `jwks`' },
+);
+export type IssuerBody = Static<typeof IssuerObject>;
+
+const IssuerSchema = Type.Refine(
+  IssuerObject,
+  ({ jwks, jwks_url }) => (jwks === undefined) !== (jwks_url === undefined),
+  () => 'must have either `jwks_url` or `jwks`; fix: keep one of them',
+);
+
 /** The whole file. The JSON Schema for editors is this, written out. */
 export const AllowlistSchema = Type.Object(
   {
     version: Type.Literal(1, { description: '1, the version of this format' }),
+    issuers: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }), IssuerSchema, {
+        ...closed,
+        minProperties: 1,
+        description: 'whose ID tokens are believed: a map from a name to kind, issuer, audience and keys',
+      }),
+    ),
+    trust_invoker: Type.Optional(
+      Type.Literal(true, { description: 'true: whoever may invoke the deploy door is believed without an ID token' }),
+    ),
     repositories: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }), RepositorySchema, {
       ...closed,
       minProperties: 1,

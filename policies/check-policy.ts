@@ -1,8 +1,10 @@
 /** Checks a policy against its schema and its rules among each other, and collects everything that is wrong with it. */
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
-import { type Policy, policyOf, stackEntryOf } from './allowlist.ts';
+import { issuerOfRule, type Policy, policyOf, stackEntryOf } from './allowlist.ts';
 import { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
+import { flawOf } from './identity-condition.ts';
+import { kinds } from './issuers/kinds.ts';
 import { quote } from './quote.ts';
 import { placeName, type SchemaProblem, schemaProblems } from './schema-problem.ts';
 import { conflicts } from './stack.ts';
@@ -24,8 +26,11 @@ const schema = Compile(AllowlistSchema);
 export function checkPolicy(body: unknown): CheckedPolicy {
   if (!schema.Check(body)) return { ok: false, problems: formProblems(body) };
   const problems = Object.entries(body.repositories)
-    .flatMap(([name, repository]) => repositoryProblems(['repositories', name], repository))
-    .concat(sharedUrls(body));
+    .flatMap(([name, repository]) => [
+      ...repositoryProblems(['repositories', name], repository),
+      ...identityProblems(['repositories', name], repository, body),
+    ])
+    .concat(shared('repositories', 'url', body.repositories), shared('issuers', 'issuer', body.issuers ?? {}));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: policyOf(body) };
 }
 
@@ -41,7 +46,7 @@ function formProblems(body: unknown): PolicyProblem[] {
 function inOurWords({ path, kind, message, fix }: SchemaProblem): PolicyProblem {
   const place = placeName(path, 'the policy');
   const key = path.at(-1) ?? '';
-  if (kind === 'unknown' && path.length === 2 && path[0] === 'repositories') {
+  if (kind === 'unknown' && path.length === 2 && (path[0] === 'repositories' || path[0] === 'issuers')) {
     return { path, message: `${place} does not have a name that can be used`, fix: `give ${nameForm}` };
   }
   if (kind === 'unknown' && later.has(key)) {
@@ -55,7 +60,7 @@ const nameForm = 'a name of at most 64 letters, digits, `.`, `_` and `-`';
 /** Keys that a later version reads. Ignoring one would open what its writer meant to close. */
 const later: ReadonlySet<string> = new Set([
   ...['reads', 'worker', 'plan', 'apply', 'dir', 'workspace', 'var_files', 'lock_file', 'env', 'modules', 'gate'],
-  ...['identity', 'issuers', 'trust_invoker', 'modes', 'expires'],
+  ...['modes', 'expires'],
 ]);
 
 function repositoryProblems(at: readonly string[], { rules, stacks = [] }: RepositoryBody): PolicyProblem[] {
@@ -88,6 +93,26 @@ function repositoryProblems(at: readonly string[], { rules, stacks = [] }: Repos
   return [...twice, ...clashes];
 }
 
+/** A rule asks for claims that its issuer's tokens have, and always for whose job it is. */
+function identityProblems(at: readonly string[], { rules }: RepositoryBody, body: AllowlistBody): PolicyProblem[] {
+  return rules.flatMap(({ identity, allow }, index) => {
+    if (identity === undefined) return [];
+    const place = [...at, 'rules', `${index}`, 'identity'];
+    const issuer = issuerOfRule(body, identity);
+    if (issuer === undefined)
+      return [problem(place, 'does not say whose tokens it means', 'add `issuer`, the name of one of `issuers`')];
+    const { forms, project } = kinds[issuer.kind];
+    const wrong = Object.entries(identity).flatMap(([claim, value]) => {
+      if (claim === 'issuer') return [];
+      const form = Object.hasOwn(forms, claim) ? forms[claim] : undefined;
+      const flaw = form === undefined ? `is not a claim of ${issuer.kind}` : flawOf(form, value);
+      return flaw === '' ? [] : [problem([...place, claim], flaw, `its claims are ${Object.keys(forms).join(', ')}`)];
+    });
+    if (allow === undefined || Object.hasOwn(identity, project)) return wrong;
+    return [...wrong, problem(place, 'would believe every project of its issuer', `add \`${project}\``)];
+  });
+}
+
 const writtenAs = {
   binary: '`binary`',
   version: '`version`',
@@ -96,16 +121,19 @@ const writtenAs = {
   planHours: '`limits.plan_hours`',
 } as const;
 
-/** A url stands for its repository in requests, so it must say which. */
-function sharedUrls(body: AllowlistBody): PolicyProblem[] {
+/** A url stands for its repository in requests, an issuer for its entry in tokens, so each must say which. */
+function shared<Key extends string>(
+  section: 'repositories' | 'issuers',
+  key: Key,
+  entries: Readonly<Record<string, Readonly<Record<Key, string>>>>,
+): PolicyProblem[] {
   const first = new Map<string, string>();
-  return Object.entries(body.repositories).flatMap(([name, { url }]) => {
-    const other = first.get(url);
-    if (other === undefined) first.set(url, name);
-    const message = `is the url of repository ${quote(other ?? '')} too`;
-    return other === undefined
-      ? []
-      : [problem(['repositories', name, 'url'], message, 'merge the two into one repository')];
+  return Object.entries(entries).flatMap(([name, { [key]: value }]) => {
+    const other = first.get(value);
+    if (other !== undefined)
+      return [problem([section, name, key], `is the ${key} of ${quote(other)} too`, 'merge the two into one')];
+    first.set(value, name);
+    return [];
   });
 }
 

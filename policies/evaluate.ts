@@ -1,11 +1,13 @@
 /** Decides whether the policy allows a request: default deny, deny beats allow, the order of rules is of no account. */
 import type { Policy, Repository, Rule } from './allowlist.ts';
+import { namesOf, type Reason, strangeness, tokenReasons } from './asker.ts';
 import type { ErrorCode } from './contract/error.ts';
+import { type Asker, nobodyInParticular } from './contract/identity.ts';
 import type { Command, Request } from './contract/request.ts';
 import type { CanonicalPath } from './path.ts';
 import { matches, type Pattern } from './pattern.ts';
 import { quote } from './quote.ts';
-import { type CanonicalRef, type FullRef, isMergeRequestRef } from './ref.ts';
+import { type FullRef, isMergeRequestRef } from './ref.ts';
 
 /** `refs`: what the asked ref may turn out to be; `reachable`: the commit, where a ref that `allowsRef` reaches it. */
 export type Decision =
@@ -14,6 +16,8 @@ export type Decision =
       readonly rule: string;
       readonly repository: Repository;
       readonly refs: readonly AllowedRef[] | 'reachable';
+      /** The commit that the caller's token is for: an apply is of this one and no other. */
+      readonly commit?: string;
     }
   | { readonly outcome: 'deny'; readonly reasons: readonly Reason[] };
 
@@ -22,30 +26,41 @@ export interface AllowedRef {
   readonly rule: string;
 }
 
-/** `rule` is the rule that denies, or one that would allow something close to what was asked. */
-export interface Reason {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly rule?: string;
-}
-
 /** A denial has all its reasons, the most telling first; they name rules, never their patterns. Total and pure. */
-export function evaluate(policy: Policy, request: Request): Decision {
+export function evaluate(policy: Policy, request: Request, asker: Asker = nobodyInParticular): Decision {
   const repository = findRepository(policy, request.repo);
   if (repository === undefined)
     return { outcome: 'deny', reasons: [unknownRepository(request), ...ungranted(request)] };
-  const rulings = askedRefs(request.ref).map(ref => rulingOn(repository, request.command, request.path, ref));
+  const { command, path } = request;
+  const asked = askedRefs(request, asker);
+  const rulings = asked.map(ref => rulingOn(repository, { command, path, asker }, ref));
   const granted = rulings.flatMap(({ ref, rule }) => (rule === undefined ? [] : [{ ref, rule: rule.name }]));
   const [first] = granted;
   const reasons = [
-    ...(first === undefined ? denials(repository, request, rulings) : []),
+    ...tokenReasons(request, asker),
+    ...(first === undefined && asked.length > 0 ? denials(repository, { command, path, asker }, rulings) : []),
     ...commitReasons(request),
     ...ungranted(request),
   ];
   if (first === undefined || reasons.length > 0) return { outcome: 'deny', reasons };
   const refs = granted.flatMap(({ ref, rule }) => (ref === undefined ? [] : [{ ref, rule }]));
-  return { outcome: 'allow', rule: first.rule, repository, refs: request.ref.kind === 'commit' ? 'reachable' : refs };
+  return {
+    outcome: 'allow',
+    rule: first.rule,
+    repository,
+    refs: request.ref.kind === 'commit' ? 'reachable' : refs,
+    ...(command === 'apply' && asker.identity && { commit: asker.identity.commit }),
+  };
 }
+
+/** Whether anybody at all may apply the path from this ref: then a plan of it is kept for whoever that will be. */
+export const mayBeApplied = ({ rules }: Repository, path: CanonicalPath, ref: FullRef): boolean => {
+  const covering = rules.filter(
+    ({ commands, paths, refs }) => commands.has('apply') && covers(paths, path) && covers(refs, ref),
+  );
+  const deniesAll = ({ effect, identity }: Rule): boolean => effect === 'deny' && identity === undefined;
+  return covering.some(({ effect }) => effect === 'allow') && !covering.some(deniesAll) && mayRun('apply', ref);
+};
 
 /** The rule that allows the command at the path from this very ref; undefined where it is denied. */
 export function allowsRef(
@@ -53,22 +68,33 @@ export function allowsRef(
   command: Command,
   path: CanonicalPath,
   ref: FullRef,
+  asker: Asker = nobodyInParticular,
 ): { readonly rule: string } | undefined {
-  const { rule } = rulingOn(repository, command, path, ref);
+  const { rule } = rulingOn(repository, { command, path, asker }, ref);
   return rule && { rule: rule.name };
 }
 
 /** A name cannot look like a url, so no repository can pass for another. */
-function findRepository({ repositories }: Policy, repo: string | undefined): Repository | undefined {
+export function findRepository({ repositories }: Policy, repo: string | undefined): Repository | undefined {
   const all = [...repositories.values()];
   if (repo === undefined) return all.length === 1 ? all[0] : undefined;
   return repositories.get(repo) ?? all.find(({ url }) => url === repo);
 }
 
-/** Nobody knows yet which refs reach a commit: `undefined` stands for one that is still to be found. */
-function askedRefs(ref: CanonicalRef): readonly (FullRef | undefined)[] {
-  if (ref.kind === 'commit') return [undefined];
-  return ref.kind === 'full' ? [ref.ref] : ref.candidates;
+/**
+ * Nobody knows yet which refs reach a commit: `undefined` stands for one that is still to be found. An apply is from the
+ * ref that the token is for: of a name that may be a branch or a tag, only that is left.
+ */
+function askedRefs({ command, ref }: Request, { identity }: Asker): readonly (FullRef | undefined)[] {
+  const asked = namesOf(ref);
+  return command === 'apply' && identity ? asked.filter(name => name === identity.ref) : asked;
+}
+
+/** What is asked of the rules, but for the ref. */
+interface Ask {
+  readonly command: Command;
+  readonly path: CanonicalPath;
+  readonly asker: Asker;
 }
 
 interface Ruling {
@@ -79,8 +105,9 @@ interface Ruling {
   readonly rule: Rule | undefined;
 }
 
-function rulingOn({ rules }: Repository, command: Command, path: CanonicalPath, ref: FullRef | undefined): Ruling {
-  const covering = rules.filter(rule => rule.commands.has(command) && covers(rule.paths, path));
+function rulingOn({ rules }: Repository, { command, path, asker }: Ask, ref: FullRef | undefined): Ruling {
+  const inPlace = rules.filter(rule => rule.commands.has(command) && covers(rule.paths, path));
+  const covering = inPlace.filter(rule => strangeness(rule, command, asker) === undefined);
   // A ref that is not known yet: a rule that denies some refs may not mean it, one that allows some may.
   const denies = covering.filter(
     ({ effect, refs }) => effect === 'deny' && (ref === undefined ? refs === undefined : covers(refs, ref)),
@@ -96,7 +123,8 @@ const covers = (patterns: readonly Pattern[] | undefined, text: FullRef | Canoni
 
 const mayRun = (command: Command, ref: FullRef): boolean => command === 'plan' || !isMergeRequestRef(ref);
 
-function denials(repository: Repository, { command, path }: Request, rulings: readonly Ruling[]): Reason[] {
+function denials(repository: Repository, ask: Ask, rulings: readonly Ruling[]): Reason[] {
+  const { command } = ask;
   const denying = new Set(rulings.flatMap(({ denies }) => denies.map(({ name }) => name)));
   const denied = [...denying].map(
     (rule): Reason => ({
@@ -105,11 +133,17 @@ function denials(repository: Repository, { command, path }: Request, rulings: re
       rule,
     }),
   );
-  return rulings.some(({ allows }) => allows.length > 0) ? denied : [...denied, ...nearest(repository, command, path)];
+  return rulings.some(({ allows }) => allows.length > 0) ? denied : [...denied, ...nearest(repository, ask, rulings)];
 }
 
 /** What comes closest to allowing it: everything but the ref fits, or the path at least, or nothing. */
-function nearest({ rules }: Repository, command: Command, path: CanonicalPath): Reason[] {
+function nearest({ rules }: Repository, { command, path, asker }: Ask, rulings: readonly Ruling[]): Reason[] {
+  const strange = rules.flatMap(rule => {
+    const fits = rule.effect === 'allow' && rule.commands.has(command) && covers(rule.paths, path);
+    const from = rulings.some(({ ref }) => ref === undefined || covers(rule.refs, ref));
+    return (fits && from && strangeness(rule, command, asker)) || [];
+  });
+  if (strange.length > 0) return strange;
   const atPath = rules.filter(({ effect, paths }) => effect === 'allow' && covers(paths, path));
   if (atPath.length === 0) return [{ code: 'E_PATH_NOT_ALLOWED', message: 'no rule allows anything at this path' }];
   const sameCommand = atPath.filter(({ commands }) => commands.has(command));

@@ -1,6 +1,7 @@
 /** Tells a person what was denied and what to do instead. */
+
+import type { Reason } from './asker.ts';
 import type { Request } from './contract/request.ts';
-import type { Reason } from './evaluate.ts';
 import { quote } from './quote.ts';
 
 /** Made of the first reason, which is the most telling; commands in the fix are ready to paste. */
@@ -31,6 +32,15 @@ function fixOf({ code, rule }: Reason, { command, path }: Request): string | und
       return 'give the name of a repository of the policy, or its exact url, with --repo';
     case 'E_COMMIT_PLAN_ONLY':
       return `apply from the branch or tag, or ${plan}`;
+    case 'E_CLAIM_NOT_ALLOWED':
+      return `ask from a job that ${named} is for: GitLab and GitHub say in the documentation of ID tokens what makes a claim`;
+    case 'E_MERGE_REQUEST_PIPELINE':
+      return 'merge it, and apply in the pipeline of the branch';
+    case 'E_TOKEN_REF':
+    case 'E_TOKEN_COMMIT':
+      return 'ask for the ref and commit that the job runs for, or leave --ref and --sha out';
+    case 'E_SAME_PERSON':
+      return 'let somebody else run the apply job, or plan in the merge request again as somebody else';
     case 'E_DENIED_BY_RULE':
       return `${named} is there to stop this; ask an admin if it should not`;
     case 'E_MODE_NOT_ALLOWED':

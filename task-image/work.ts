@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Repository, StackSettings } from '../policies/allowlist.ts';
+import type { Asker } from '../policies/contract/identity.ts';
 import type { Request } from '../policies/contract/request.ts';
 import type { Finish, SourceAnswer } from '../policies/contract/worker.ts';
 import { type AllowedRef, allowsRef, evaluate } from '../policies/evaluate.ts';
@@ -52,7 +53,13 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   // Before anything is fetched: a missing tool is nobody's fault but the installation's.
   binaryFile(settings.binary, places.path);
   prepare(places);
-  const answer = await fetchSource(control, places, { request, repository, refs, settings });
+  const answer = await fetchSource(control, places, {
+    request,
+    repository,
+    refs,
+    asker: control.claimed.asker,
+    settings,
+  });
   const cwd = join(places.cloneDir, request.path);
   const { runDir, path, stateFile } = places;
   const tool = terraform({ control, settings, cwd, runDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
@@ -78,9 +85,9 @@ function reviewed({ claimed }: Control): {
   refs: readonly AllowedRef[] | 'reachable';
 } {
   const request = orFail(canonicalRequest(claimed.request));
-  const policy = orFail(checkAllowlist({ version: 1, repositories: { [claimed.repoName]: claimed.repository } }));
+  const policy = orFail(checkAllowlist(claimed.policy));
   const { repo: _asked, ...rest } = request;
-  const decision = evaluate(policy, { ...rest, repo: claimed.repoName });
+  const decision = evaluate(policy, { ...rest, repo: claimed.repoName }, claimed.asker);
   if (decision.outcome === 'allow') return { request, repository: decision.repository, refs: decision.refs };
   const [reason] = decision.reasons;
   throw new Failure(reason?.code ?? 'E_DENIED_BY_RULE', reason?.message ?? 'the policy denies this run');
@@ -90,12 +97,13 @@ interface Asked {
   readonly request: Request;
   readonly repository: Repository;
   readonly refs: readonly AllowedRef[] | 'reachable';
+  readonly asker: Asker;
   readonly settings: StackSettings;
 }
 
 /** Clone, commit, tree, files, and the plan to apply. The deploy key lives in here only. */
 async function fetchSource(control: Control, places: Places, asked: Asked): Promise<SourceAnswer> {
-  const { request, repository, refs, settings } = asked;
+  const { request, repository, settings } = asked;
   const key = takeDeployKey(repository, places.runDir);
   try {
     const parts = {
@@ -108,7 +116,7 @@ async function fetchSource(control: Control, places: Places, asked: Asked): Prom
     };
     const git = newRepository(places.cloneDir, parts);
     const history = () => newRepository(join(places.runDir, 'history'), parts);
-    const source = await pin(git, history, { request, repository, refs }, control.claimed.commit);
+    const source = await pin(git, history, asked, control.claimed.commit);
     checkTree(await readTree(git, source.commit, request.path), request.path, settings.binary);
     const answer = await control.source(source);
     await checkout(git, places.cloneDir, source.commit, request.path);
@@ -126,7 +134,7 @@ async function fetchSource(control: Control, places: Places, asked: Asked): Prom
 async function pin(
   git: Git,
   history: () => Git,
-  { request, repository, refs }: Omit<Asked, 'settings'>,
+  { request, repository, refs, asker }: Omit<Asked, 'settings'>,
   wanted?: string,
 ): Promise<Source> {
   const { ref, command, path } = request;
@@ -140,7 +148,7 @@ async function pin(
     ? [source]
     : existing.filter(({ ref }) => {
         const name = fullRef(ref);
-        return name.ok && allowsRef(repository, command, path, name.value) !== undefined;
+        return name.ok && allowsRef(repository, command, path, name.value, asker) !== undefined;
       });
   const commit = known ?? source?.commit ?? '';
   const proved = await proveAncestry(history, commit, among);

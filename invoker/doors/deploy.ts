@@ -4,17 +4,30 @@ import { Type } from 'typebox';
 import type { AuditEvent } from '../../policies/contract/audit-entry.ts';
 import { DecisionSchema } from '../../policies/contract/decision.ts';
 import { ErrorSchema, type Problem } from '../../policies/contract/error.ts';
-import { type Request, type RequestBody, RequestSchema, RunIdSchema } from '../../policies/contract/request.ts';
+import { type Asker, type Identity, nobodyInParticular, userOf } from '../../policies/contract/identity.ts';
+import { type Request, RequestSchema, RunIdSchema } from '../../policies/contract/request.ts';
 import { CreatedSchema, LogsSchema, type Run, RunSchema } from '../../policies/contract/run.ts';
-import { type Decision, evaluate } from '../../policies/evaluate.ts';
+import { type Decision, evaluate, findRepository } from '../../policies/evaluate.ts';
 import { explainDenial } from '../../policies/explain.ts';
 import { canonicalRequest } from '../../policies/request.ts';
 import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
-import { bearerOf, mayCancel, mayRead, type Principal, principalOf, type Tokens, unauthenticated } from '../bearer.ts';
+import {
+  askerOf,
+  bearerOf,
+  mayCancel,
+  mayRead,
+  type Principal,
+  principalOf,
+  type Tokens,
+  unauthenticated,
+} from '../bearer.ts';
 import { DoorError, orThrow, problemOf } from '../errors.ts';
 import { findReceipt } from '../find-receipt.ts';
+import type { VerifyToken } from '../identity/verify.ts';
 import type { Ledger, Logs } from '../ledger.ts';
+import { isSameRequest, onceOf } from '../once.ts';
+import { plannersOf } from '../planners.ts';
 import type { PolicySource } from '../policy-source.ts';
 import { place } from '../queue.ts';
 import { cancel, exitCodeOf, newRun, publicRun, type RunRecord } from '../run.ts';
@@ -26,6 +39,7 @@ export interface DeployDoorParts {
   readonly logs: Logs;
   readonly policy: PolicySource;
   readonly tokens: Tokens;
+  readonly verify: VerifyToken;
   readonly keys: Pick<Keys, 'runKey' | 'receipt'>;
   readonly now: () => number;
   /** Tells the keeper that there may be something to start or to end. */
@@ -36,11 +50,18 @@ export interface DeployDoorParts {
   readonly maxQueued: number;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is asking, once that is known: for the audit trail of what is refused then. */
+    caller?: Who;
+  }
+}
+
 const errors = { '4xx': ErrorSchema, '5xx': ErrorSchema };
 const logBytes = 512 * 1024;
 
 export function deployDoor(parts: DeployDoorParts) {
-  const { ledger, logs, policy, tokens, keys, now, wake, pollMs, maxQueued } = parts;
+  const { ledger, logs, policy, tokens, verify, keys, now, wake, pollMs, maxQueued } = parts;
   const principal = (request: FastifyRequest): Principal => principalOf(bearerOf(request), tokens);
 
   const shown = async (run: RunRecord): Promise<Run> =>
@@ -56,24 +77,29 @@ export function deployDoor(parts: DeployDoorParts) {
     return run;
   };
 
-  const creator = (request: FastifyRequest): string => {
-    const who = principal(request);
-    if (who.kind !== 'deploy') throw new DoorError(unauthenticated);
-    return who.caller;
+  const whoAsks = async (request: FastifyRequest) => orThrow(await askerOf(bearerOf(request), tokens, verify));
+
+  /** The asker as the policy needs it: who planned what is looked up only for somebody who wants to apply. */
+  const askerFor = async (request: Request, identity: Identity | undefined): Promise<Asker> => {
+    if (identity === undefined) return nobodyInParticular;
+    const repository = findRepository(policy.current().policy, request.repo);
+    const isApply = request.command === 'apply' && repository !== undefined;
+    return { identity, planners: isApply ? await plannersOf(ledger, repository.name, request.path) : [] };
   };
 
   /** A repeated request is answered as the first time, whatever has become of policy and plan since. */
-  const askedBefore = async (caller: string, request: Request) => {
-    const run = request.requestId === undefined ? undefined : await ledger.asked(caller, request.requestId);
+  const askedBefore = async (once: string | undefined) => {
+    const run = once === undefined ? undefined : await ledger.asked(once);
     return run && { run, created: false };
   };
 
-  const admit = async (request: Request, caller: string, requestId: string) => {
+  const admit = async (request: Request, who: Who, once: string | undefined, requestId: string) => {
     const { policy: inForce, digest } = policy.current();
-    const decision = evaluate(inForce, request);
+    const asker = await askerFor(request, who.identity);
+    const decision = evaluate(inForce, request, asker);
     if (decision.outcome === 'deny') throw denied(request, decision.reasons);
     const { rule, refs, repository } = decision;
-    const commit = await commitMeant(request, repository.name);
+    const commit = await commitMeant(request, repository.name, decision.commit ?? request.sha);
     if ((await ledger.open()).filter(run => run.state === 'queued').length >= maxQueued)
       throw new DoorError({ code: 'E_BUSY', message: 'too many runs are waiting', fix: 'ask again later' });
     const run = newRun({
@@ -82,8 +108,10 @@ export function deployDoor(parts: DeployDoorParts) {
       repo: repository.name,
       refs,
       rule,
-      caller,
+      caller: who.caller,
+      asker,
       now: now(),
+      ...(once === undefined ? {} : { once }),
       ...(commit === undefined ? {} : { commit }),
     });
     return ledger.create(run, auditEvent('accepted', run, { requestId, policyDigest: digest }));
@@ -100,15 +128,18 @@ export function deployDoor(parts: DeployDoorParts) {
         },
         errorHandler: async (error, request, reply) => {
           // Intent before act, and refusals too: what cannot be recorded is answered with a failure.
-          await ledger.record(refusal(error, request, principal(request), policy));
+          await ledger.record(refusal(error, request, request.caller ?? callerOf(principal(request)), policy));
           app.errorHandler(error, request, reply);
         },
       },
       async (request, reply) => {
         const asked = orThrow(canonicalRequest(request.body));
-        const caller = creator(request);
-        const { run, created } = (await askedBefore(caller, asked)) ?? (await admit(asked, caller, request.id));
-        if (!created && !sameRequest(run.request, asked)) throw reusedRequestId();
+        const who = await whoAsks(request);
+        // The refusals below are of somebody known.
+        request.caller = who;
+        const once = onceOf(asked, who.identity);
+        const { run, created } = (await askedBefore(once)) ?? (await admit(asked, who, once, request.id));
+        if (!created && !isSameRequest(run.request, asked)) throw reusedRequestId();
         wake();
         reply.code(202);
         return { run: await shown(run), runKey: keys.runKey(run.id) };
@@ -126,8 +157,8 @@ export function deployDoor(parts: DeployDoorParts) {
       },
       async request => {
         const asked = orThrow(canonicalRequest(request.body));
-        creator(request);
-        const decision = evaluate(policy.current().policy, asked);
+        const { identity } = await whoAsks(request);
+        const decision = evaluate(policy.current().policy, asked, await askerFor(asked, identity));
         return decision.outcome === 'allow'
           ? { outcome: 'allow' as const, rule: decision.rule, reasons: [] }
           : { outcome: 'deny' as const, reasons: [...decision.reasons] };
@@ -195,15 +226,15 @@ export function deployDoor(parts: DeployDoorParts) {
     );
   };
 
-  /** The request's `sha` or, for an apply, its plan's commit: a plan that is known to be missing starts no worker. */
-  async function commitMeant(request: Request, repo: string): Promise<string | undefined> {
-    const { command, path, sha, planId } = request;
-    if (command === 'plan' || (planId === undefined && sha === undefined)) return sha;
+  /** The commit that is known to be meant or, for an apply, its plan's: a plan that is missing starts no worker. */
+  async function commitMeant(request: Request, repo: string, commit: string | undefined): Promise<string | undefined> {
+    const { command, path, planId } = request;
+    if (command === 'plan' || (planId === undefined && commit === undefined)) return commit;
     const wanted = {
       repo,
       path,
       now: new Date(now()).toISOString(),
-      ...(sha === undefined ? {} : { commit: sha }),
+      ...(commit === undefined ? {} : { commit }),
       ...(planId === undefined ? {} : { planId }),
     };
     return orThrow(await findReceipt(ledger, wanted, keys.receipt)).commit;
@@ -216,17 +247,28 @@ const denied = (request: Request, reasons: Extract<Decision, { outcome: 'deny' }
   return new DoorError({ code, message, ...(fix === undefined ? {} : { fix }) }, reasons);
 };
 
+/** Somebody who asks: a machine's token has no identity. */
+interface Who {
+  readonly caller: string;
+  readonly identity?: Identity;
+}
+
+const callerOf = (principal: Principal): Who => ({
+  caller: principal.kind === 'deploy' || principal.kind === 'audit' ? principal.caller : 'nobody known',
+});
+
 function refusal(
   error: FastifyError | DoorError,
   request: FastifyRequest,
-  who: Principal,
+  { caller, identity }: Who,
   policy: PolicySource,
 ): AuditEvent {
   const problem: Problem = problemOf(error);
   const body = canonicalBody(request.body);
   return {
     kind: 'refused',
-    caller: who.kind === 'deploy' || who.kind === 'audit' ? who.caller : 'nobody known',
+    caller,
+    ...(identity ? { user: userOf(identity) } : {}),
     requestId: request.id,
     code: problem.code,
     policyDigest: policy.current().digest,
@@ -251,14 +293,9 @@ function canonicalBody(body: unknown): Request | undefined {
   return result.ok ? result.value : undefined;
 }
 
-const sameRequest = (stored: RequestBody, asked: Request): boolean => {
-  const fields = (request: object) => JSON.stringify(Object.entries(request).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return fields(stored) === fields({ ...asked, ref: asked.ref.text });
-};
-
 const reusedRequestId = () =>
   new DoorError({
     code: 'E_REQUEST_ID_REUSED',
-    message: 'this `requestId` was used for another request',
-    fix: 'use a new one, or leave it out',
+    message: 'this `requestId`, or this job for this path and commit, has asked for something else before',
+    fix: 'use a new `requestId`, or ask from a new job',
   });

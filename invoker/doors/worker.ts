@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Repository } from '../../policies/allowlist.ts';
 import { ErrorSchema, ok, type Result, refuse } from '../../policies/contract/error.ts';
+import { userOf } from '../../policies/contract/identity.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import {
   ClaimedSchema,
@@ -17,7 +18,7 @@ import {
   SourceAnswerSchema,
   SourceSchema,
 } from '../../policies/contract/worker.ts';
-import { allowsRef, evaluate } from '../../policies/evaluate.ts';
+import { allowsRef, evaluate, mayBeApplied } from '../../policies/evaluate.ts';
 import { canonicalPath } from '../../policies/path.ts';
 import { printable, withoutColour } from '../../policies/printable.ts';
 import { fullRef } from '../../policies/ref.ts';
@@ -73,7 +74,7 @@ export function workerDoor(parts: WorkerDoorParts) {
   const stillAllowed = (run: RunRecord): Result<Repository> => {
     const request = canonicalRequest(run.request);
     if (!request.ok) return request;
-    const decision = evaluate(policy.current().policy, request.value);
+    const decision = evaluate(policy.current().policy, request.value, run.asker);
     if (decision.outcome === 'allow') return { ok: true, value: decision.repository };
     const [reason] = decision.reasons;
     return refuse(reason?.code ?? 'E_DENIED_BY_RULE', 'the policy has changed and no longer allows this run');
@@ -145,7 +146,8 @@ export function workerDoor(parts: WorkerDoorParts) {
           mode: claimed.request.mode ?? 'normal',
           request: claimed.request,
           repoName: claimed.repo,
-          repository: repository.body,
+          policy: repository.body,
+          asker: claimed.asker,
           ...(claimed.wanted === undefined ? {} : { commit: claimed.wanted }),
           leaseMs,
           heartbeatMs,
@@ -271,11 +273,10 @@ export function workerDoor(parts: WorkerDoorParts) {
     if (!ref.ok) return ref;
     if (!path.ok) return path;
     const { command } = run.request;
-    if (allowsRef(repository.value, command, path.value, ref.value) === undefined)
+    if (allowsRef(repository.value, command, path.value, ref.value, run.asker) === undefined)
       return refuse('E_REF_NOT_ALLOWED', `no rule allows ${command} of this path from \`${refText}\``);
     if (command === 'plan') {
-      const appliable =
-        run.refs !== 'reachable' && allowsRef(repository.value, 'apply', path.value, ref.value) !== undefined;
+      const appliable = run.refs !== 'reachable' && mayBeApplied(repository.value, path.value, ref.value);
       return { ok: true, value: { keepPlan: appliable } };
     }
     const wanted = {
@@ -314,6 +315,7 @@ export function workerDoor(parts: WorkerDoorParts) {
       ...(report.state?.lineage === undefined ? {} : { stateLineage: report.state.lineage }),
       ...(report.state?.before === undefined ? {} : { stateSerial: report.state.before }),
       caller: run.caller,
+      ...(run.asker.identity ? { user: userOf(run.asker.identity) } : {}),
       createdAt: new Date(now()).toISOString(),
       expiresAt: new Date(now() + planHours * 3_600_000).toISOString(),
     };

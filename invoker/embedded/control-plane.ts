@@ -4,10 +4,13 @@ import { Type } from 'typebox';
 import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import { version } from '../../policies/contract/version.ts';
+import { policyWarnings } from '../../policies/policy-warnings.ts';
 import { buildApp } from '../app.ts';
 import { auditDoor } from '../doors/audit.ts';
 import { deployDoor } from '../doors/deploy.ts';
 import { workerDoor } from '../doors/worker.ts';
+import { usualKeyTimes } from '../identity/issuer-keys.ts';
+import { tokenVerifier } from '../identity/verify.ts';
 import { keep } from '../keeper.ts';
 import type { Ledger } from '../ledger.ts';
 import { policyFile } from '../policy-source.ts';
@@ -53,7 +56,10 @@ export async function startControlPlane(
   const { leaseMs, now } = options;
   const app = buildApp(options.logger);
   const policy = policyFile(options.policyFile, {
-    changed: ({ digest }) => app.log.info({ digest }, 'policy in force'),
+    changed: ({ policy, digest }) => {
+      app.log.info({ digest }, 'policy in force');
+      for (const warning of policyWarnings(policy)) app.log.warn(warning);
+    },
     broken: problems => app.log.error({ problems }, 'the policy file is broken; the last good one stays in force'),
   });
   const directory = dataDirectory(options.dataDir);
@@ -63,6 +69,7 @@ export async function startControlPlane(
   const logs = sqliteLogs(database);
   let url = '';
   const { plans, routes } = planFiles({ directory: directory.plans, keys, url: () => url, now });
+  const verify = tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
   const broken = await chainProblem(ledger, keys.audit);
 
   let failure: string | undefined;
@@ -109,7 +116,7 @@ export async function startControlPlane(
     workers: options.workers,
   };
 
-  await app.register(deployDoor({ ledger, logs, policy, tokens, keys, now, wake, pollMs, maxQueued }));
+  await app.register(deployDoor({ ledger, logs, policy, tokens, verify, keys, now, wake, pollMs, maxQueued }));
   await app.register(auditDoor({ ledger, tokens }));
   await app.register(workerDoor({ ledger, logs, plans, policy, keys, now, wake, leaseMs, heartbeatMs, graceMs }));
   await app.register(routes);

@@ -18,8 +18,7 @@ export interface SqliteLedgerParts {
 export const ledgerTables = `
   create table if not exists runs (
     seq integer primary key autoincrement, id text not null unique, version integer not null, repo text not null,
-    path text not null, state text not null, open integer not null, caller text not null, request_id text,
-    record text not null, unique (caller, request_id)) strict;
+    path text not null, state text not null, open integer not null, once text unique, record text not null) strict;
   create index if not exists open_runs on runs (open) where open = 1;
   create index if not exists runs_of_path on runs (repo, path);
   create table if not exists receipts (
@@ -114,32 +113,28 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
     return run;
   };
 
-  const asked = (caller: string, requestId: string): RunRecord | undefined =>
-    all<RunRow>('select seq, version, record from runs where caller = ? and request_id = ?', caller, requestId).map(
-      runOf,
-    )[0];
+  const asked = (once: string): RunRecord | undefined =>
+    all<RunRow>('select seq, version, record from runs where once = ?', once).map(runOf)[0];
 
   return {
     create: async (run, audit) =>
       transaction(() => {
-        const requestId = run.request.requestId ?? null;
-        const known = requestId === null ? undefined : asked(run.caller, requestId);
+        const known = run.once === undefined ? undefined : asked(run.once);
         if (known) return { run: known, created: false };
         const inserted = change(
-          'insert into runs (id, version, repo, path, state, open, caller, request_id, record) values (?, 0, ?, ?, ?, 1, ?, ?, ?)',
+          'insert into runs (id, version, repo, path, state, open, once, record) values (?, 0, ?, ?, ?, 1, ?, ?)',
           run.id,
           run.repo,
           run.request.path,
           run.state,
-          run.caller,
-          requestId,
+          run.once ?? null,
           JSON.stringify(run),
         );
         append(audit);
         return { run: { ...run, seq: Number(inserted.lastInsertRowid), version: 0 }, created: true };
       }),
     get: async id => all<RunRow>('select seq, version, record from runs where id = ?', id).map(runOf)[0],
-    asked: async (caller, requestId) => asked(caller, requestId),
+    asked: async once => asked(once),
     transition: async (expectedVersion, next, effects = {}) => {
       database.exec('begin immediate');
       try {

@@ -6,6 +6,7 @@ export const AuditEventSchema = Type.Object(
   {
     kind: Type.Enum(['refused', 'accepted', 'started', 'resolved', 'applying', 'cancel', 'ended', 'policy']),
     caller: Type.String(),
+    user: Type.Optional(Type.String({ description: 'who asked, as `issuer:user`, where a token said so' })),
     requestId: Type.Optional(Type.String({ description: 'of the HTTP request' })),
     run: Type.Optional(Type.String()),
     command: Type.Optional(Type.String()),

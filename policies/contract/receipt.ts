@@ -17,6 +17,7 @@ export const ReceiptSchema = Type.Object(
     stateLineage: Type.Optional(Type.String()),
     stateSerial: Type.Optional(Type.Integer()),
     caller: Type.String(),
+    user: Type.Optional(Type.String({ description: 'who asked, as `issuer:user`, where a token said so' })),
     createdAt: Type.String(),
     expiresAt: Type.String(),
   },

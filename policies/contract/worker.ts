@@ -1,5 +1,6 @@
 /** The protocol between a worker and the worker door: the same for a child process, a container and a task. */
 import { type Static, Type } from 'typebox';
+import { AskerSchema } from './identity.ts';
 import { CommandSchema, CommitShaSchema, ModeSchema, RequestSchema, RunIdSchema } from './request.ts';
 import { ChangeSchema, CountsSchema, LogLineSchema } from './run.ts';
 
@@ -16,7 +17,8 @@ export const ClaimedSchema = Type.Object({
   mode: ModeSchema,
   request: RequestSchema,
   repoName: Type.String(),
-  repository: Type.Unknown({ description: "the repository's section of the policy, checked again by the worker" }),
+  policy: Type.Unknown({ description: 'the policy with this repository alone, checked again by the worker' }),
+  asker: AskerSchema,
   commit: Type.Optional(Type.String({ description: 'the commit that is meant, where the door knows it' })),
   leaseMs: Type.Integer({ description: 'without an answer from the door for this long the worker stops' }),
   heartbeatMs: Type.Integer(),

@@ -1,0 +1,56 @@
+/** What a rule asks of an identity, and whether that is given. */
+import type { Identity } from './contract/identity.ts';
+import type { ClaimForm, IssuerKind } from './issuers/kind.ts';
+
+/** As it is written: claim names to what they must be; `issuer` where the policy has several. */
+export type IdentityBody = Readonly<Record<string, ConditionBody>>;
+export type ConditionBody = string | number | boolean | readonly (string | number)[];
+
+export interface IdentityCondition {
+  readonly issuer: string;
+  readonly claims: readonly ClaimCondition[];
+}
+
+export interface ClaimCondition {
+  readonly claim: string;
+  readonly oneOf: ReadonlySet<string>;
+}
+
+/** A claim that is not as the rule asks; `given` is undefined where the token does not have it. */
+export interface Unmet {
+  readonly claim: string;
+  readonly wanted: readonly string[];
+  readonly given: string | undefined;
+}
+
+/** All that is not met, empty when the identity is as the rule asks. Another issuer meets nothing. */
+export function unmet(condition: IdentityCondition, identity: Identity): Unmet[] {
+  if (condition.issuer !== identity.issuer)
+    return [{ claim: 'iss', wanted: [condition.issuer], given: identity.issuer }];
+  return condition.claims.flatMap(({ claim, oneOf }) => {
+    const given = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined;
+    return given !== undefined && oneOf.has(given) ? [] : [{ claim, wanted: [...oneOf], given }];
+  });
+}
+
+/** INVARIANT: `flawOf` has found nothing wrong with each value. */
+export const conditionOf = (issuer: string, kind: IssuerKind, body: IdentityBody): IdentityCondition => ({
+  issuer,
+  claims: Object.entries(body)
+    .filter(([claim]) => claim !== 'issuer')
+    .map(([claim, value]) => ({ claim, oneOf: new Set(allowed(kind.forms[claim] ?? 'text', value)) })),
+});
+
+/** What is wrong with one condition, in words; empty when nothing is. */
+export function flawOf(form: ClaimForm, value: ConditionBody): string {
+  if (form === 'yes-or-no') return typeof value === 'boolean' ? '' : 'must be `true` or `false`, without quotes';
+  if (form !== 'text')
+    return typeof value === 'string' && form.includes(value) ? '' : `must be the least of ${form.join(', ')}`;
+  return typeof value === 'boolean' ? 'must be a text or a list of texts' : '';
+}
+
+/** A level stands for itself and all above it. */
+function allowed(form: ClaimForm, value: ConditionBody): string[] {
+  if (typeof form !== 'string') return form.slice(form.indexOf(String(value)));
+  return (Array.isArray(value) ? value : [value]).map(String);
+}
