@@ -42,8 +42,6 @@ export function problemOf(error: FastifyError | DoorError): Problem {
       return { code: 'E_TOO_LARGE', message: 'the body is too large' };
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return { code: 'E_MEDIA_TYPE', message: 'the content type is not accepted', fix: 'send `application/json`' };
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return { code: 'E_JSON', message: 'the body is empty' };
   }
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return { code: 'E_BAD_REQUEST', message: 'the request cannot be read' };

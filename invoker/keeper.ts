@@ -3,7 +3,7 @@ import { isLive } from '../policies/contract/run.ts';
 import { auditEvent } from './audit-event.ts';
 import type { Effects, Launcher, Ledger, Plans } from './ledger.ts';
 import { nextStarts } from './queue.ts';
-import { expire, failToStart, type RunRecord, release, start } from './run.ts';
+import { expire, failToStart, type Patience, type RunRecord, release, start } from './run.ts';
 import { digestOf, newSecret } from './secret.ts';
 import { update } from './update.ts';
 
@@ -14,30 +14,34 @@ export interface KeeperParts {
   readonly now: () => number;
   /** From handing out a ticket until a worker must have claimed it. */
   readonly startMs: number;
-  /** How far past its deadline a run may be before the keeper ends it: the worker's own grace, and a lease. */
-  readonly overtimeMs: number;
+  readonly patience: Patience;
   /** Runs that may have a worker at the same time. */
   readonly workers: number;
 }
 
-/** One round of the keeper. Safe to repeat, to run twice at once, and to be killed in; one run that fails stops no other. */
-export async function keep(parts: KeeperParts): Promise<void> {
-  const { ledger, now, overtimeMs, workers } = parts;
+/**
+ * One round of the keeper. Safe to repeat, to run twice at once, and to be killed in; one run that fails stops no other.
+ * `mayExpire` is false while leases say nothing: after a sleep of the machine no worker could be heard.
+ */
+export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> {
+  const { ledger, workers } = parts;
   const failures: unknown[] = [];
   const attempt = (step: Promise<void>): Promise<unknown> => step.catch(error => failures.push(error));
-  for (const run of await ledger.open()) {
-    const expired = expire(run, now(), overtimeMs);
-    if (expired) await ledger.transition(run.version, expired, ended(expired));
-  }
+  if (mayExpire) for (const run of await ledger.open()) await attempt(judge(run, parts));
   for (const run of await ledger.open()) if (!isLive(run) && run.occupied) await attempt(settle(run, parts));
   for (const run of nextStarts(await ledger.open(), workers)) await attempt(launch(run, parts));
   if (failures.length > 0) throw failures[0];
 }
 
+async function judge(run: RunRecord, { ledger, now, patience }: KeeperParts): Promise<void> {
+  const next = expire(run, now(), patience);
+  if (next) await ledger.transition(run.version, next, isLive(next) ? {} : ended(next));
+}
+
 async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
   if (!(await parts.launcher.settle(run))) return;
-  await discardSpentPlan(run, parts);
   await parts.ledger.transition(run.version, release(run));
+  await discardPlans(parts);
 }
 
 async function launch(run: RunRecord, { ledger, launcher, now, startMs }: KeeperParts): Promise<void> {
@@ -58,11 +62,14 @@ async function launch(run: RunRecord, { ledger, launcher, now, startMs }: Keeper
   );
 }
 
-/** A plan that was applied, or tried to be, is of no more use and may hold secrets. */
-async function discardSpentPlan(run: RunRecord, { ledger, plans }: KeeperParts): Promise<void> {
-  if (run.request.command !== 'apply' || run.planId === undefined) return;
-  const stored = await ledger.receipt(run.planId);
-  if (stored?.status === 'spent') await plans.remove(run.planId);
+/** A plan that nobody can apply any more is of no use and may hold secrets. */
+async function discardPlans({ ledger, plans, now }: KeeperParts): Promise<void> {
+  for (const planId of await plans.list()) {
+    const stored = await ledger.receipt(planId);
+    const run = stored ? undefined : await ledger.get(planId);
+    const isGood = stored?.status === 'good' && Date.parse(stored.receipt.expiresAt) > now();
+    if (!isGood && !(run && isLive(run))) await plans.remove(planId);
+  }
 }
 
 const ended = (run: RunRecord): Effects => ({ audit: auditEvent('ended', run) });

@@ -66,6 +66,8 @@ export interface Plans {
   grantDownload(planId: string): Promise<string>;
   has(planId: string): Promise<boolean>;
   remove(planId: string): Promise<void>;
+  /** The ids of all plans that are kept. */
+  list(): Promise<readonly string[]>;
 }
 
 export interface Launcher {

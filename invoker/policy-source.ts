@@ -22,15 +22,20 @@ export interface PolicyListener {
   readonly broken: (problems: readonly string[]) => void;
 }
 
+/** A change is taken once the file has been left alone for so long. */
+const settledMs = 250;
+
 /** Reads the file once; what is wrong with it is thrown as an `Error` that lists every problem with file and line. */
-export function policyFile(file: string, listener: PolicyListener): PolicySource {
+export function policyFile(file: string, listener: PolicyListener, now: () => number): PolicySource {
   let seen: string | undefined;
   let problems: readonly string[] = [];
   let inForce: PolicyInForce | undefined;
 
   const refresh = (): void => {
-    const stamp = stampOf(file);
-    if (stamp === seen) return;
+    const { stamp, at } = stampOf(file);
+    const age = now() - at;
+    // Somebody may be writing still, and half a policy may lack a rule that denies.
+    if (stamp === seen || (inForce && age >= 0 && age < settledMs)) return;
     seen = stamp;
     const read = load(file);
     problems = read.ok ? [] : read.problems;
@@ -56,12 +61,12 @@ export function policyFile(file: string, listener: PolicyListener): PolicySource
 }
 
 /** Changes whenever the file does; the code of the error while it cannot be read. */
-function stampOf(file: string): string {
+function stampOf(file: string): { readonly stamp: string; readonly at: number } {
   try {
-    const { mtimeNs, size, ino } = statSync(file, { bigint: true });
-    return `${mtimeNs} ${size} ${ino}`;
+    const { mtimeNs, ctimeNs, ctimeMs, size, ino } = statSync(file, { bigint: true });
+    return { stamp: `${mtimeNs} ${ctimeNs} ${size} ${ino}`, at: Number(ctimeMs) };
   } catch (error) {
-    return `${(error as NodeJS.ErrnoException).code}`;
+    return { stamp: `${(error as NodeJS.ErrnoException).code}`, at: Number.NEGATIVE_INFINITY };
   }
 }
 

@@ -45,12 +45,15 @@ export interface RunRecord {
   readonly leaseUntil?: number;
   readonly deadline?: number;
   readonly cancelRequested: boolean;
+  readonly canceledAt?: number;
   /** INVARIANT: true from the moment a worker may exist until the launcher has seen that it is gone; the path is held. */
   readonly occupied: boolean;
   readonly terraformStarted: boolean;
   readonly ref?: string;
   readonly commit?: string;
   readonly tip?: string;
+  /** Characters of output so far. */
+  readonly logged?: number;
   /** The plan may be applied, so it is stored. */
   readonly keepPlan: boolean;
   readonly upload?: { readonly digest: string; readonly size: number };
@@ -178,18 +181,26 @@ export function advance(run: RunRecord, phase: Phase, now: number): Result<RunRe
 export function cancel(run: RunRecord, now: number): Result<RunRecord> {
   if (run.state === 'queued' || run.state === 'starting')
     return ok(end(run, 'canceled', now, { code: 'E_CANCELED', message: 'the run was canceled before it began' }));
-  if (run.state === 'running') return ok(run.cancelRequested ? run : { ...run, cancelRequested: true });
+  if (run.state === 'running')
+    return ok(run.cancelRequested ? run : { ...run, cancelRequested: true, canceledAt: now });
   return refuse('E_RUN_ENDED', `the run has already ended: ${run.state}`);
 }
+
+/** Refusals, unusable plans and failures of a run; not what only a door says of a request. */
+const mayEndRun = (code: string): boolean => isErrorCode(code) && [1, 5, 6].includes(errorCatalog[code].exit);
 
 /** What the worker says of the end. Its words are kept, its verdict counts; only known codes pass. */
 export function finish(run: RunRecord, report: Finish, now: number): Result<RunRecord> {
   if (run.state !== 'running') return ended(run);
+  const { command } = run.request;
+  // An apply that never began, or a plan that was never made, is no success, whatever its worker says.
+  if (report.outcome === 'succeeded' && run.timings[command] === undefined && run.phase !== command)
+    return refuse('E_BAD_REQUEST', `this run has not begun its ${command}`);
   const problem =
     report.outcome === 'succeeded'
       ? undefined
       : (report.error ?? { code: 'E_WORKER', message: 'the worker gave no reason' });
-  const error = problem && { ...problem, code: isErrorCode(problem.code) ? problem.code : 'E_WORKER' };
+  const error = problem && { ...problem, code: mayEndRun(problem.code) ? problem.code : 'E_WORKER' };
   const settled = end(run, report.outcome, now, error);
   const { hasChanges, counts, changes, tool, state } = report;
   const serial = state && {
@@ -206,24 +217,39 @@ export function finish(run: RunRecord, report: Finish, now: number): Result<RunR
   });
 }
 
+/** How long a silent worker is believed, and how long one may go on past its deadline or a cancel. */
+export interface Patience {
+  readonly leaseMs: number;
+  readonly overtimeMs: number;
+}
+
 /**
- * What the keeper makes of a worker that was not heard of in time, or goes on `overtimeMs` past its deadline (the worker
- * ends itself before that); undefined while there is nothing to do.
+ * What the keeper makes of a worker that was not heard of in time, or goes on too long after its deadline or a cancel (it
+ * ends itself before that). Undefined while there is nothing to do.
  */
-export function expire(run: RunRecord, now: number, overtimeMs: number): RunRecord | undefined {
+export function expire(run: RunRecord, now: number, { leaseMs, overtimeMs }: Patience): RunRecord | undefined {
+  if (run.state !== 'starting' && run.state !== 'running') return undefined;
+  // A lease from the future: the clock was set back. It may last one lease from now on, and no longer.
+  if (run.leaseUntil !== undefined && run.leaseUntil > now + leaseMs) return { ...run, leaseUntil: now + leaseMs };
   const leaseOver = run.leaseUntil !== undefined && run.leaseUntil < now;
-  if (run.state === 'starting' && leaseOver)
-    return end(run, 'failed', now, {
-      code: 'E_WORKER_START',
-      message: 'the worker did not start in time',
-      fix: "look at the server's log, then ask again",
-    });
-  if (run.state !== 'running') return undefined;
+  if (run.state === 'starting')
+    return leaseOver
+      ? end(run, 'failed', now, {
+          code: 'E_WORKER_START',
+          message: 'the worker did not start in time',
+          fix: "look at the server's log, then ask again",
+        })
+      : undefined;
   if (leaseOver)
     return end(run, 'lost', now, {
       code: 'E_LOST',
       message: 'the worker was not heard of for one lease',
       fix: run.phase === 'apply' ? 'plan the path again to see what was done' : 'ask again',
+    });
+  if (run.canceledAt !== undefined && run.canceledAt + overtimeMs < now)
+    return end(run, 'canceled', now, {
+      code: 'E_CANCELED',
+      message: 'the run was canceled and did not stop by itself',
     });
   if (run.deadline !== undefined && run.deadline + overtimeMs < now)
     return end(run, 'timed_out', now, { code: 'E_TIMED_OUT', message: 'the run did not stop at its deadline' });

@@ -1,5 +1,5 @@
 /** Writes a stack and the local modules it needs into the clone directory, and takes git away from it. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CanonicalPath } from '../policies/path.ts';
 import { coneOf, isConfiguration, needsOf } from './closure.ts';
@@ -32,8 +32,9 @@ function more(clone: string, wanted: readonly string[], read: Set<string>): read
   return [...next];
 }
 
+/** None where a file or nothing is: should it have been a module, Terraform says that better. */
 function configuration(directory: string): Map<string, string> {
-  if (!existsSync(directory)) return new Map();
+  if (!existsSync(directory) || !lstatSync(directory).isDirectory()) return new Map();
   const files = readdirSync(directory, { withFileTypes: true }).filter(
     entry => entry.isFile() && isConfiguration(entry.name),
   );

@@ -7,18 +7,24 @@ export type Configuration = ReadonlyMap<string, string>;
 export type Needs = { readonly modules: readonly string[] } | 'all';
 
 /**
- * Local modules of a directory, as paths from the repository's root. Read as text, not parsed, and so that a mistake
- * fetches too much: every `..` that is not a module's literal source, and every function that takes paths apart, is `all`.
+ * Local modules of a directory, as paths from the repository's root. Read as text, comments too, and decided by what is
+ * recognised: what names files of the directory itself, or a module, is taken out, and whatever names files and is left
+ * makes it `all`. So a mistake fetches too much.
  */
 export function needsOf(directory: string, files: Configuration): Needs {
   const modules = new Set<string>();
   for (const [name, text] of files) {
     const sources: string[] = [];
-    const rest = text.replaceAll(moduleSource, (_all, source: string) => {
+    const above = (_all: string, block: string, source: string) => {
       sources.push(source);
-      return '';
-    });
-    if (reachesOut.test(rest) || isTerragrunt.test(name)) return 'all';
+      return `${block}""`;
+    };
+    const rest = name.endsWith('.json')
+      ? text
+      : text.replaceAll(moduleSource, above).replaceAll(ownPath, '"./$1"').replaceAll(ownRead, '');
+    if (isHcl.test(name) || namesFiles.test(rest)) return 'all';
+    // Wherever it stands: it lies in the directory, so that if it is no module, looking there costs nothing.
+    for (const [, source = ''] of rest.matchAll(sourceBelow)) sources.push(source);
     for (const source of sources) {
       const path = joined(directory, source);
       if (path === undefined) return 'all';
@@ -28,20 +34,42 @@ export function needsOf(directory: string, files: Configuration): Needs {
   return { modules: [...modules] };
 }
 
-export const isConfiguration = (name: string): boolean =>
-  /\.(tf|tofu|tfvars)(\.json)?$/.test(name) || isTerragrunt.test(name);
+export const isConfiguration = (name: string): boolean => /\.(tf|tofu|tfvars)(\.json)?$/.test(name) || isHcl.test(name);
 
-/** It may include its parents, and whatever they name. */
-const isTerragrunt = /^terragrunt\.hcl(\.json)?$/;
+/** Terragrunt's: it may include its parents, and whatever they name. Not the lock file, nor what linters read. */
+const isHcl = /^[^.].*\.hcl(\.json)?$/;
 
-const moduleSource = /"?\bsource"?\s*[=:]\s*"(\.{1,2}\/[^"$%\\]*)"/g;
+/** The inside of a string that says what it says: no interpolation, no escape, no parent. */
+const plain = String.raw`(?:(?!\.\.)[^"$%\\\n])*`;
 
-/**
- * A parent in a string (not the `...` of an argument list), an escape that may stand for one, or a function or value that
- * makes other paths of paths.
- */
-const reachesOut =
-  /(?<!\.)\.\.(?!\.)|\\[uU]|\b(abspath|dirname|pathexpand|realpath|path\.cwd)\b|\$\{path\.root\}\/\$\{/;
+/** In a module block, and not in an object of it: there `source` may be a file's, and from another directory. */
+const moduleSource =
+  /^([ \t]*module[ \t]*"[^"\n]*"[ \t]*\{(?:[^{}]|\{[^{}]*\})*?\bsource\s*=\s*)"(\.\.?\/[^"$%\\\n]*)"/gm;
+
+const sourceBelow = new RegExp(String.raw`\bsource"?\s*[=:]\s*"(\./${plain})"`, 'g');
+
+const ownPath = new RegExp(String.raw`"\$\{path\.(?:module|root)\}/(${plain})"`, 'g');
+
+/** `file`, its hashes and the like with a plain first argument, `fileset` with two. */
+const ownRead = new RegExp(
+  String.raw`\b(?:fileset\s*\(\s*"${plain}"\s*,|(?!fileset\b)(?:file\w*|templatefile)\s*\()\s*"${plain}"\s*(?=[,)])`,
+  'g',
+);
+
+const namesFiles = new RegExp(
+  [
+    // A parent (not the `...` of an argument list), and an escape that may stand for one.
+    String.raw`(?<!\.)\.\.(?!\.)|\\[uU]`,
+    // A source that is put together: OpenTofu takes one for a module, resources for a file.
+    String.raw`\bsource(?:\s*=(?![=>])|"\s*:)(?!\s*(?:"${plain}"|\[))`,
+    String.raw`\bpath\s*\.\s*(?:module|root|cwd)\b`,
+    // Every function that reads files, and those of providers, which may.
+    String.raw`\b(?:file\w*|template(?:file|string)|provider::\w+::\w+)\s*\(`,
+    String.raw`\b(?:abspath|basename|dirname|pathexpand)\b`,
+    // Programs, and what has a way of its own to name directories.
+    String.raw`\b(?:external|local-exec|charts?)\b|kustomiz`,
+  ].join('|'),
+);
 
 /** `source` from `directory`; undefined where it leaves the repository or a cone would read it as a pattern. */
 function joined(directory: string, source: string): string | undefined {

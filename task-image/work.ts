@@ -38,12 +38,11 @@ export interface Places {
 /** Works the claimed run off and tells its end. Never throws for what happens inside the run. */
 export async function work(control: Control, places: Places): Promise<void> {
   const report = await steps(control, places).catch(error => endOf(error, control.stop));
-  await control.finish(report);
-  // Told first: what a run has left must not change how it ended. What cannot be removed here is the launcher's to remove.
   try {
+    // Told first: what a run has left must not change how it ended.
+    await control.finish(report);
+  } finally {
     clean(places);
-  } catch {
-    // See above.
   }
 }
 
@@ -120,7 +119,8 @@ async function fetchSource(control: Control, places: Places, asked: Asked): Prom
     checkTree(await readTree(git, source.commit, request.path), request.path, settings.binary);
     const answer = await control.source(source);
     await checkout(git, places.cloneDir, source.commit, request.path);
-    if (answer.plan) writeFileSync(join(places.runDir, 'plan'), await fetchPlan(answer.plan), { mode: 0o600 });
+    if (answer.plan)
+      writeFileSync(join(places.runDir, 'plan'), await fetchPlan(control.stop, answer.plan), { mode: 0o600 });
     return answer;
   } finally {
     await key.drop();
@@ -224,7 +224,12 @@ function prepare({ runDir, cloneDir }: Places): void {
 }
 
 function clean({ runDir, cloneDir }: Places): void {
-  for (const directory of [cloneDir, runDir]) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  for (const directory of [cloneDir, runDir])
+    try {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+    } catch {
+      // What cannot be removed here is the launcher's to remove.
+    }
 }
 
 function digestOfFile(file: string): string | undefined {

@@ -3,12 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Repository } from '../../policies/allowlist.ts';
 import { ErrorSchema, ok, type Result, refuse } from '../../policies/contract/error.ts';
-import { userOf } from '../../policies/contract/identity.ts';
-import type { Receipt } from '../../policies/contract/receipt.ts';
 import {
   ClaimedSchema,
   ClaimSchema,
-  type Finish,
   FinishSchema,
   LogBatchSchema,
   OrdersSchema,
@@ -18,21 +15,21 @@ import {
   SourceAnswerSchema,
   SourceSchema,
 } from '../../policies/contract/worker.ts';
-import { allowsRef, evaluate, mayBeApplied } from '../../policies/evaluate.ts';
 import { canonicalPath } from '../../policies/path.ts';
-import { printable, withoutColour } from '../../policies/printable.ts';
-import { fullRef } from '../../policies/ref.ts';
-import { canonicalRequest } from '../../policies/request.ts';
+import { printable } from '../../policies/printable.ts';
 import { stackSettings } from '../../policies/stack.ts';
 import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
 import { bearerOf, unauthenticated } from '../bearer.ts';
+import { cleanReport } from '../clean-report.ts';
 import { DoorError, orThrow } from '../errors.ts';
 import { findReceipt } from '../find-receipt.ts';
 import type { Effects, Ledger, Logs, Plans } from '../ledger.ts';
+import { keepsPlan, receiptOf } from '../plan-receipt.ts';
 import type { PolicySource } from '../policy-source.ts';
 import { advance, beat, claim, deny, finish, type RunRecord, resolve } from '../run.ts';
 import { digestOf, type Keys, newSecret, sameSecret } from '../secret.ts';
+import { stillAllowed } from '../still-allowed.ts';
 import { type Step, update } from '../update.ts';
 
 export interface WorkerDoorParts {
@@ -49,6 +46,9 @@ export interface WorkerDoorParts {
 }
 
 const errors = { '4xx': ErrorSchema, '5xx': ErrorSchema };
+/** Characters of output that are kept of one run; the file of the tool itself is the worker's. */
+const maxLogged = 64 * 1024 * 1024;
+const cutMarker = '… infra-deployer keeps no more of this output: it is too long';
 const nothing = Type.Object({}, { additionalProperties: false });
 
 export function workerDoor(parts: WorkerDoorParts) {
@@ -63,22 +63,7 @@ export function workerDoor(parts: WorkerDoorParts) {
     return run;
   };
 
-  /** The repository of a run, as the policy in force now has it: the policy may have changed since the run was made. */
-  const repositoryOf = (run: RunRecord): Result<Repository> => {
-    const repository = policy.current().policy.repositories.get(run.repo);
-    return repository === undefined
-      ? refuse('E_REPO_NOT_ALLOWED', 'the repository is no longer in the policy')
-      : { ok: true, value: repository };
-  };
-
-  const stillAllowed = (run: RunRecord): Result<Repository> => {
-    const request = canonicalRequest(run.request);
-    if (!request.ok) return request;
-    const decision = evaluate(policy.current().policy, request.value, run.asker);
-    if (decision.outcome === 'allow') return { ok: true, value: decision.repository };
-    const [reason] = decision.reasons;
-    return refuse(reason?.code ?? 'E_DENIED_BY_RULE', 'the policy has changed and no longer allows this run');
-  };
+  const allowed = (run: RunRecord): Result<Repository> => stillAllowed(policy.current().policy, run);
 
   const stopOrder = (run: RunRecord) => (run.cancelRequested ? { stop: 'canceled' as const } : {});
 
@@ -87,12 +72,22 @@ export function workerDoor(parts: WorkerDoorParts) {
     id: string,
     step: Step = run => ok(run),
     effects?: (next: RunRecord, before: RunRecord) => Effects,
-  ) => {
+  ): Promise<RunRecord> => {
     const alive: Step = run => {
       const beaten = beat(run, now(), leaseMs);
       return beaten.ok ? step(beaten.value) : beaten;
     };
     return orThrow(await update(ledger, id, alive, effects));
+  };
+
+  /** What is refused to a worker that wants to begin something is in the audit trail like every other refusal. */
+  const recorded = async (run: RunRecord, begin: Promise<RunRecord>): Promise<RunRecord> => {
+    try {
+      return await begin;
+    } catch (error) {
+      if (error instanceof DoorError) await ledger.record(auditEvent('refused', run, { code: error.problem.code }));
+      throw error;
+    }
   };
 
   return async (app: App): Promise<void> => {
@@ -116,19 +111,19 @@ export function workerDoor(parts: WorkerDoorParts) {
         const run = await ledger.get(id);
         if (run?.ticketHash === undefined || !sameSecret(digestOf(ticket), run.ticketHash))
           throw new DoorError(unauthenticated);
-        const allowed = stillAllowed(run);
-        if (!allowed.ok) {
+        const repository = allowed(run);
+        if (!repository.ok) {
           await update(
             ledger,
             id,
-            run => deny(run, allowed.problem, now()),
+            run => deny(run, repository.problem, now()),
             run => ({ audit: auditEvent('ended', run) }),
           );
           wake();
+          throw new DoorError(repository.problem);
         }
-        const repository = orThrow(allowed);
         const path = orThrow(canonicalPath(run.request.path));
-        const { minutes, binary } = stackSettings(repository, path);
+        const { minutes, binary } = stackSettings(repository.value, path);
         const deadlineMs = minutes * 60_000;
         const hashes = { ticket: run.ticketHash, token: digestOf(token) };
         const claimed = orThrow(
@@ -146,7 +141,7 @@ export function workerDoor(parts: WorkerDoorParts) {
           mode: claimed.request.mode ?? 'normal',
           request: claimed.request,
           repoName: claimed.repo,
-          policy: repository.body,
+          policy: repository.value.body,
           asker: claimed.asker,
           ...(claimed.wanted === undefined ? {} : { commit: claimed.wanted }),
           leaseMs,
@@ -165,11 +160,13 @@ export function workerDoor(parts: WorkerDoorParts) {
     app.route({
       ...post('log', "lines of the tool's output", LogBatchSchema, OrdersSchema),
       handler: async request => {
-        const run = await runOf(request);
+        const { id, logged = 0 } = await runOf(request);
         const { seq, lines } = request.body;
-        const beaten = await heard(run.id);
-        const cleaned = lines.map(({ phase, text }) => ({ phase, text: printable(text) }));
-        if (!(await logs.append(run.id, seq, cleaned)))
+        const size = lines.reduce((sum, { text }) => sum + text.length, 0);
+        const beaten = await heard(id, run => ok({ ...run, logged: (run.logged ?? 0) + size }));
+        const kept = logged > maxLogged ? [] : lines.map(({ phase, text }) => ({ phase, text: printable(text) }));
+        const cut = logged <= maxLogged && logged + size > maxLogged ? [{ phase: beaten.phase, text: cutMarker }] : [];
+        if (!(await logs.append(id, seq, [...kept, ...cut])))
           throw new DoorError({ code: 'E_BAD_REQUEST', message: 'a batch of lines before this one is missing' });
         return stopOrder(beaten);
       },
@@ -178,16 +175,19 @@ export function workerDoor(parts: WorkerDoorParts) {
     app.route({
       ...post('source', 'which commit this run is about', SourceSchema, SourceAnswerSchema),
       handler: async request => {
-        const { id } = await runOf(request);
+        const asking = await runOf(request);
         const { ref, commit, tip } = request.body;
-        const run = await heard(
-          id,
+        const isRepeated = asking.ref === ref && asking.commit === commit && asking.tip === tip;
+        const begin = heard(
+          asking.id,
           async run => {
-            const admitted = await admit(run, ref, commit);
+            if (isRepeated) return ok(run);
+            const admitted = await admit({ ...run, ref }, ref, commit);
             return admitted.ok ? resolve(run, { ref, commit, tip, ...admitted.value }) : admitted;
           },
-          run => ({ audit: auditEvent('resolved', run) }),
+          run => (isRepeated ? {} : { audit: auditEvent('resolved', run) }),
         );
+        const run = await recorded(asking, begin);
         if (run.request.command === 'plan' || run.planId === undefined) return { keepPlan: run.keepPlan };
         const stored = await ledger.receipt(run.planId);
         if (stored === undefined) throw new DoorError({ code: 'E_PLAN_MISSING', message: 'the plan is gone' });
@@ -199,21 +199,24 @@ export function workerDoor(parts: WorkerDoorParts) {
     app.route({
       ...post('phase', 'the worker enters a phase', PhaseReportSchema, OrdersSchema),
       handler: async request => {
-        const { id } = await runOf(request);
+        const asking = await runOf(request);
         const { phase } = request.body;
-        const run = await heard(
-          id,
+        const begin = heard(
+          asking.id,
           async run => {
-            // The policy in force when the apply begins decides whether it may.
-            const allowed = phase === 'apply' ? stillAllowed(run) : undefined;
-            if (allowed && !allowed.ok) return allowed;
-            return advance(run, phase, now());
+            const begins = phase === 'apply' && run.phase !== 'apply';
+            const may = begins ? await mayBegin(run) : ok(undefined);
+            return may.ok ? advance(run, phase, now()) : may;
           },
           (next, before) =>
             phase === 'apply' && before.phase !== 'apply' && next.planId !== undefined
-              ? { spend: next.planId, audit: auditEvent('applying', next) }
+              ? {
+                  spend: next.planId,
+                  audit: auditEvent('applying', next, { policyDigest: policy.current().digest }),
+                }
               : {},
         );
+        const run = await recorded(asking, begin);
         return stopOrder(run);
       },
     });
@@ -224,7 +227,8 @@ export function workerDoor(parts: WorkerDoorParts) {
         const { id } = await runOf(request);
         const upload = request.body;
         await heard(id, run => {
-          if (run.keepPlan && run.upload === undefined) return { ok: true, value: { ...run, upload } };
+          const isRepeated = run.upload?.digest === upload.digest && run.upload.size === upload.size;
+          if (run.keepPlan && (run.upload === undefined || isRepeated)) return ok({ ...run, upload });
           return refuse('E_BAD_REQUEST', 'this run stores no plan, or has stored it already');
         });
         return { url: await plans.grantUpload(id, upload) };
@@ -234,24 +238,27 @@ export function workerDoor(parts: WorkerDoorParts) {
     app.route({
       ...post('finish', 'the run has ended', FinishSchema, nothing),
       handler: async request => {
-        const told = await runOf(request);
-        const { id, state } = told;
-        const report = cleanFinish(request.body);
+        const { id, state } = await runOf(request);
+        const report = cleanReport(request.body);
         // A finish that is told twice was recorded the first time.
         if (state === report.outcome) return {};
+        const isStored = await plans.has(id);
         // A run of a repository that has left the policy ends as it says, but its plan is of no use to anybody.
-        const stored = repositoryOf(told).ok && (await plans.has(id));
+        const receiptFor = (run: RunRecord) => {
+          const repository = policy.current().policy.repositories.get(run.repo);
+          return isStored && repository ? receiptOf(repository, run, report, now()) : undefined;
+        };
         await heard(
           id,
           async run => {
             const done = finish(run, report, now());
             if (!done.ok) return done;
-            if (isAppliable(done.value, stored)) return ok({ ...done.value, planId: id });
+            if (receiptFor(done.value)) return ok({ ...done.value, planId: id });
             return ok({ ...done.value, ...(await appliedChanges(done.value)) });
           },
           run => {
-            const audit = auditEvent('ended', run);
-            return isAppliable(run, stored) ? { audit, receipt: receiptFor(run, report) } : { audit };
+            const receipt = receiptFor(run);
+            return { audit: auditEvent('ended', run), ...(receipt ? { receipt } : {}) };
           },
         );
         wake();
@@ -263,31 +270,35 @@ export function workerDoor(parts: WorkerDoorParts) {
   /** What the door says of a resolved source: may the plan be kept, or which plan does the apply take. */
   async function admit(
     run: RunRecord,
-    refText: string,
+    ref: string,
     commit: string,
   ): Promise<Result<{ keepPlan: boolean; planId?: string }>> {
-    const repository = repositoryOf(run);
-    const ref = fullRef(refText);
-    const path = canonicalPath(run.request.path);
+    const repository = allowed(run);
     if (!repository.ok) return repository;
-    if (!ref.ok) return ref;
-    if (!path.ok) return path;
-    const { command } = run.request;
-    if (allowsRef(repository.value, command, path.value, ref.value, run.asker) === undefined)
-      return refuse('E_REF_NOT_ALLOWED', `no rule allows ${command} of this path from \`${refText}\``);
-    if (command === 'plan') {
-      const appliable = run.refs !== 'reachable' && mayBeApplied(repository.value, path.value, ref.value);
-      return { ok: true, value: { keepPlan: appliable } };
-    }
-    const wanted = {
-      repo: run.repo,
-      path: path.value,
-      commit,
-      now: new Date(now()).toISOString(),
-      ...(run.request.planId === undefined ? {} : { planId: run.request.planId }),
-    };
-    const receipt = await findReceipt(ledger, wanted, keys.receipt);
-    return receipt.ok ? { ok: true, value: { keepPlan: false, planId: receipt.value.planId } } : receipt;
+    if (run.request.command === 'plan') return ok({ keepPlan: keepsPlan(repository.value, run, ref) });
+    const receipt = await receiptToSpend(run, commit, run.request.planId);
+    return receipt.ok ? ok({ keepPlan: false, planId: receipt.value.planId }) : receipt;
+  }
+
+  /** The policy and the receipt as they are when the apply begins decide whether it may; a cancel that came first wins. */
+  async function mayBegin(run: RunRecord): Promise<Result<unknown>> {
+    if (run.cancelRequested) return refuse('E_CANCELED', 'the run was canceled');
+    const repository = allowed(run);
+    return repository.ok ? receiptToSpend(run, run.commit, run.planId) : repository;
+  }
+
+  function receiptToSpend(run: RunRecord, commit: string | undefined, planId: string | undefined) {
+    return findReceipt(
+      ledger,
+      {
+        repo: run.repo,
+        path: run.request.path,
+        now: new Date(now()).toISOString(),
+        ...(commit === undefined ? {} : { commit }),
+        ...(planId === undefined ? {} : { planId }),
+      },
+      keys.receipt,
+    );
   }
 
   /** A saved plan that was applied to its end has done exactly what it said: nothing else needs to be counted. */
@@ -296,51 +307,4 @@ export function workerDoor(parts: WorkerDoorParts) {
     const { counts, changes } = (await ledger.get(run.planId)) ?? {};
     return { ...(counts ? { counts } : {}), ...(changes ? { changes } : {}) };
   }
-
-  function receiptFor(run: RunRecord, report: Finish): Receipt {
-    const repository = orThrow(repositoryOf(run));
-    const path = orThrow(canonicalPath(run.request.path));
-    const { planHours } = stackSettings(repository, path);
-    return {
-      planId: run.id,
-      repo: run.repo,
-      path,
-      ref: run.ref ?? '',
-      commit: run.commit ?? '',
-      mode: run.request.mode ?? 'normal',
-      planDigest: run.upload?.digest ?? '',
-      planSize: run.upload?.size ?? 0,
-      tool: report.tool ?? { binary: 'unknown', version: 'unknown' },
-      ...(report.lockDigest === undefined ? {} : { lockDigest: report.lockDigest }),
-      ...(report.state?.lineage === undefined ? {} : { stateLineage: report.state.lineage }),
-      ...(report.state?.before === undefined ? {} : { stateSerial: report.state.before }),
-      caller: run.caller,
-      ...(run.asker.identity ? { user: userOf(run.asker.identity) } : {}),
-      createdAt: new Date(now()).toISOString(),
-      expiresAt: new Date(now() + planHours * 3_600_000).toISOString(),
-    };
-  }
-}
-
-/** A plan leaves a receipt when it succeeded, its ref may be applied, and its file has arrived. */
-const isAppliable = (run: RunRecord, stored: boolean): boolean =>
-  run.request.command === 'plan' && run.state === 'succeeded' && run.keepPlan && run.upload !== undefined && stored;
-
-/** A worker that ran unreviewed code may have written these words: one line each, no colour, nothing a terminal obeys. */
-function cleanFinish(report: Finish): Finish {
-  const { error, changes, tool } = report;
-  return {
-    ...report,
-    ...(error
-      ? {
-          error: {
-            ...error,
-            message: withoutColour(error.message),
-            ...(error.fix === undefined ? {} : { fix: withoutColour(error.fix) }),
-          },
-        }
-      : {}),
-    ...(changes ? { changes: changes.map(change => ({ ...change, address: withoutColour(change.address) })) } : {}),
-    ...(tool ? { tool: { binary: withoutColour(tool.binary), version: withoutColour(tool.version) } } : {}),
-  };
 }

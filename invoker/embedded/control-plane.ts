@@ -13,11 +13,12 @@ import { usualKeyTimes } from '../identity/issuer-keys.ts';
 import { tokenVerifier } from '../identity/verify.ts';
 import { keep } from '../keeper.ts';
 import type { Ledger } from '../ledger.ts';
-import { policyFile } from '../policy-source.ts';
+import { type PolicyInForce, policyFile } from '../policy-source.ts';
 import { deriveKeys } from '../secret.ts';
 import { childProcessLauncher } from './child-process.ts';
 import { dataDirectory } from './data-directory.ts';
 import { planFiles } from './plan-files.ts';
+import { type Rounds, startRounds } from './rounds.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
 import { sqliteLogs } from './sqlite-logs.ts';
 
@@ -36,7 +37,6 @@ export interface ControlPlaneOptions {
   readonly now: () => number;
 }
 
-const keeperMs = 1000;
 const heartbeatMs = 1000;
 const pollMs = 100;
 const graceMs = 120_000;
@@ -55,13 +55,20 @@ export async function startControlPlane(
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const { leaseMs, now } = options;
   const app = buildApp(options.logger);
-  const policy = policyFile(options.policyFile, {
-    changed: ({ policy, digest }) => {
-      app.log.info({ digest }, 'policy in force');
-      for (const warning of policyWarnings(policy)) app.log.warn(warning);
+  // INVARIANT: set before a request can be made; what is in force at the start is recorded below.
+  let record = (_inForce: PolicyInForce): void => {};
+  const policy = policyFile(
+    options.policyFile,
+    {
+      changed: inForce => {
+        app.log.info({ digest: inForce.digest }, 'policy in force');
+        for (const warning of policyWarnings(inForce.policy)) app.log.warn(warning);
+        record(inForce);
+      },
+      broken: problems => app.log.error({ problems }, 'the policy file is broken; the last good one stays in force'),
     },
-    broken: problems => app.log.error({ problems }, 'the policy file is broken; the last good one stays in force'),
-  });
+    now,
+  );
   const directory = dataDirectory(options.dataDir);
   const { database, tokens } = directory;
   const keys = deriveKeys(directory.rootKey);
@@ -72,28 +79,15 @@ export async function startControlPlane(
   const verify = tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
   const broken = await chainProblem(ledger, keys.audit);
 
-  let failure: string | undefined;
-  let round: Promise<void> | undefined;
-  let again = false;
-  let stopped = false;
-  /** At most one round at a time; a wake during a round is followed by another. */
-  const wake = (): void => {
-    again = true;
-    if (stopped) return;
-    round ??= (async () => {
-      while (again && !stopped) {
-        again = false;
-        try {
-          await keep(keeperParts);
-          failure = undefined;
-        } catch (error) {
-          failure = `the keeper failed: ${error instanceof Error ? error.message : error}`;
-          app.log.error({ err: error }, 'the keeper failed');
-        }
-      }
-      round = undefined;
-    })();
-  };
+  record = ({ digest }) =>
+    void ledger
+      .record({ kind: 'policy', caller: 'policy file', policyDigest: digest })
+      .catch(err => app.log.error({ err }, 'the policy could not be recorded'));
+  record(policy.current());
+
+  // The doors wake the keeper, which needs their address, which is known once they listen.
+  let rounds: Rounds | undefined;
+  const wake = (): void => rounds?.wake();
 
   const launcher = childProcessLauncher({
     entry: options.workerEntry,
@@ -112,7 +106,7 @@ export async function startControlPlane(
     plans,
     now,
     startMs: leaseMs,
-    overtimeMs: graceMs + leaseMs,
+    patience: { leaseMs, overtimeMs: graceMs + leaseMs },
     workers: options.workers,
   };
 
@@ -124,7 +118,7 @@ export async function startControlPlane(
     '/healthz',
     { schema: { summary: 'ok, or what is wrong', response: { 200: HealthSchema, 503: HealthSchema } } },
     async (_request, reply) => {
-      const problems = [...policy.problems(), ...(broken ?? []), ...(failure === undefined ? [] : [failure])];
+      const problems = [...policy.problems(), ...(broken ?? []), ...[rounds?.problem() ?? []].flat()];
       const open = await ledger.open();
       reply.code(problems.length === 0 ? 200 : 503);
       return {
@@ -141,16 +135,19 @@ export async function startControlPlane(
 
   url = await app.listen({ host: options.host, port: options.port === 0 ? (directory.formerPort ?? 0) : options.port });
   directory.announce(url);
-  const timer = setInterval(wake, keeperMs);
-  wake();
+  const running = startRounds({
+    round: mayExpire => keep(keeperParts, mayExpire),
+    now,
+    leaseMs,
+    failed: err => app.log.error({ err }, 'the keeper failed'),
+  });
+  rounds = running;
 
   return {
     url,
     stop: async () => {
-      stopped = true;
-      clearInterval(timer);
       await app.close();
-      await round;
+      await running.stop();
       database.close();
     },
   };

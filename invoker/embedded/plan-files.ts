@@ -1,6 +1,6 @@
 /** Saved plans on one machine: AES-256-GCM files of mode 0600, reached only by urls that carry their own grant. */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -37,7 +37,18 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
       return `${url()}/plans/${planId}?until=${until}&grant=${sign('get', planId, until)}`;
     },
     has: async planId => existsSync(fileOf(planId)),
-    remove: async planId => rmSync(fileOf(planId), { force: true }),
+    remove: async planId => {
+      for (const name of readdirSync(directory))
+        if (name.startsWith(`${planId}.`)) rmSync(join(directory, name), { force: true });
+    },
+    // Also what is left of a plan that was being written when the server died.
+    list: async () => [...new Set(readdirSync(directory).map(name => name.split('.')[0] ?? ''))],
+  };
+
+  /** A plan that is sent twice, since the first answer got lost, is stored once. */
+  const holds = async (planId: string, digest: string): Promise<boolean> => {
+    const opened = open(await readFile(fileOf(planId)), keys.plan);
+    return opened.ok && digestOf(opened.value) === digest;
   };
 
   const routes = async (app: FastifyInstance): Promise<void> => {
@@ -58,8 +69,15 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
     const get = Type.Object({ until, grant });
     const errors = { '4xx': ErrorSchema, '5xx': ErrorSchema };
 
-    const isGranted = (wanted: string, query: { until: string; grant: string }): boolean =>
-      sameSecret(wanted, query.grant) && Number(query.until) > now();
+    // Before a byte of the body is read: nobody without a grant fills our memory.
+    app.addHook('onRequest', async request => {
+      const { planId } = request.params as { planId: string };
+      const { digest, size, until, grant } = request.query as Record<string, unknown>;
+      const fields = request.method === 'PUT' ? ['put', planId, digest, size, until] : ['get', planId, until];
+      const isGranted = sameSecret(sign(...fields.map(String)), String(grant)) && Number(until) > now();
+      if (!isGranted) throw unknownGrant();
+      if (request.method === 'PUT' && request.headers['content-length'] !== size) throw otherPlan();
+    });
 
     app.put<{
       Params: { planId: string };
@@ -70,11 +88,10 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
       async (request, reply) => {
         const { planId } = request.params;
         const { digest, size } = request.query;
-        if (!isGranted(sign('put', planId, digest, size, request.query.until), request.query)) throw unknownGrant();
         const body = request.body;
-        if (!Buffer.isBuffer(body) || body.length !== Number(size) || digestOf(body) !== digest)
-          throw new DoorError({ code: 'E_BAD_REQUEST', message: 'the plan is not the one the grant is for' });
-        await createOnly(fileOf(planId), seal(body, keys.plan));
+        if (!Buffer.isBuffer(body) || body.length !== Number(size) || digestOf(body) !== digest) throw otherPlan();
+        const isNew = await createOnly(fileOf(planId), seal(body, keys.plan));
+        if (!isNew && !(await holds(planId, digest))) throw otherPlan();
         reply.code(201);
         return {};
       },
@@ -91,7 +108,6 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
       },
       async (request, reply) => {
         const { planId } = request.params;
-        if (!isGranted(sign('get', planId, request.query.until), request.query)) throw unknownGrant();
         if (!(await plans.has(planId))) throw unknownGrant();
         const opened = open(await readFile(fileOf(planId)), keys.plan);
         if (!opened.ok) throw new DoorError(opened.problem);
@@ -104,17 +120,20 @@ export function planFiles({ directory, keys, url, now }: PlanFileParts) {
   return { plans, routes };
 }
 
+const otherPlan = () => new DoorError({ code: 'E_BAD_REQUEST', message: 'the plan is not the one the grant is for' });
+
 const unknownGrant = () => new DoorError({ code: 'E_NOT_FOUND', message: 'there is nothing here for this grant' });
 
-/** A plan is whole or not there, and is never written twice: a hard link refuses an existing name. */
-async function createOnly(file: string, content: Uint8Array): Promise<void> {
+/** A plan is whole or not there, and is never written twice: a hard link refuses an existing name. False where it is. */
+async function createOnly(file: string, content: Uint8Array): Promise<boolean> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     await writeFile(draft, content, { mode: 0o600, flag: 'wx', flush: true });
     await link(draft, file);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new DoorError({ code: 'E_BAD_REQUEST', message: 'the plan is there already' });
+    return false;
   } finally {
     await rm(draft, { force: true });
   }

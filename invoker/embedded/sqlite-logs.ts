@@ -11,7 +11,9 @@ export const logTables = `
 export function sqliteLogs(database: DatabaseSync): Logs {
   return {
     append: async (run, seq, lines) => {
-      const count = Number(database.prepare('select count(*) as n from logs where run = ?').get(run)?.n);
+      const count = Number(
+        database.prepare('select coalesce(max(seq) + 1, 0) as n from logs where run = ?').get(run)?.n,
+      );
       if (seq > count) return false;
       if (seq === count)
         database.prepare('insert into logs (run, seq, lines) values (?, ?, ?)').run(run, seq, JSON.stringify(lines));

@@ -59,7 +59,10 @@ export const PhaseReportSchema = Type.Object(
   closed,
 );
 
-export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1 }) }, closed);
+/** A door takes a plan file into memory: a larger one is refused. */
+const planBytes = 256 * 1024 * 1024;
+
+export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: planBytes }) }, closed);
 export const PlanGrantedSchema = Type.Object({ url: Type.String() });
 
 export const FinishSchema = Type.Object(

@@ -195,7 +195,7 @@ describe.skipIf(requires('sshd', 'terraform'))('the main job', () => {
     const { entries } = body as { entries: AuditEntry[] };
     expect(entries.length).toBeGreaterThan(30);
     expect(new Set(entries.map(({ event }) => event.kind))).toEqual(
-      new Set(['accepted', 'started', 'resolved', 'applying', 'cancel', 'ended', 'refused']),
+      new Set(['policy', 'accepted', 'started', 'resolved', 'applying', 'cancel', 'ended', 'refused']),
     );
     expect(verifyChain(entries)).toMatchObject({ ok: true, seq: entries.length });
 

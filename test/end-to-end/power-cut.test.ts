@@ -1,7 +1,9 @@
 /** The server is killed at any instant of a plan and of an apply: what was recorded is there, and nothing goes on unseen. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runProcesses } from '../../invoker/embedded/run-processes.ts';
 import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import type { Run } from '../../policies/contract/run.ts';
@@ -85,6 +87,23 @@ describe.skipIf(requires('sshd', 'terraform'))('a server that is killed', () => 
       expect(run.endedAt).toBeDefined();
     });
   }
+
+  test('a worker that is killed in an apply leaves a Terraform that saves its state', { timeout: 60_000 }, async () => {
+    const { server } = installation;
+    const id = await begin('apply');
+    await expect.poll(async () => (await server.run(id)).phase, { timeout: 10_000 }).toBe('apply');
+    await sleep(300);
+    const worker = runProcesses(id).find(({ isWorker }) => isWorker);
+    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    expect(await server.waitForEnd(id, 20_000)).toMatchObject({ state: 'lost', error: { code: 'E_LOST' } });
+    await expect.poll(() => leftProcesses(server.dataDir), { timeout: 20_000 }).toEqual([]);
+    const [state = ''] = readdirSync(join(server.dataDir, 'state')).filter(name => /apply.*tfstate$/.test(name));
+    expect(JSON.parse(readFileSync(join(server.dataDir, 'state', state), 'utf8'))).toMatchObject({
+      resources: [{ name: 'slow' }],
+    });
+    const next = await server.submit({ command: 'plan', path: 'prod/apply', ref: 'main' });
+    expectSuccess(await server.waitForEnd(next.run.id));
+  });
 
   test('keeps its address, its tokens and a whole audit trail through all of it', async () => {
     const { server } = installation;

@@ -7,7 +7,7 @@ import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEvent } from '../../policies/contract/audit-entry.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { selectReceipt } from '../../policies/receipt.ts';
-import { commitA, queuedRun, runIn, t0 } from './sample-run.ts';
+import { commitA, queuedRun, runIn, t0, onceFor } from './sample-run.ts';
 
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
@@ -91,10 +91,10 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       ]);
       expect(await ledger.get(again.id)).toBeUndefined();
       expect((await trail()).map(({ event: { run } }) => run)).toEqual([first.id, other.id]);
-      expect((await ledger.asked(first.caller, requestId))?.id).toBe(first.id);
-      expect((await ledger.asked(other.caller, requestId))?.id).toBe(other.id);
-      expect(await ledger.asked(first.caller, 'another-id')).toBeUndefined();
-      expect(await ledger.asked('a third', requestId)).toBeUndefined();
+      expect((await ledger.asked(onceFor(first.caller, requestId)))?.id).toBe(first.id);
+      expect((await ledger.asked(onceFor(other.caller, requestId)))?.id).toBe(other.id);
+      expect(await ledger.asked(onceFor(first.caller, 'another-id'))).toBeUndefined();
+      expect(await ledger.asked(onceFor('a third', requestId))).toBeUndefined();
     });
 
     test('without a requestId is always a new one', async () => {
@@ -106,7 +106,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       const run = queuedRun({ requestId: 'job-302-plan' });
       await expect(ledger.create(run, unwritable(run))).rejects.toThrow('no room left');
       expect(await ledger.get(run.id)).toBeUndefined();
-      expect(await ledger.asked(run.caller, 'job-302-plan')).toBeUndefined();
+      expect(await ledger.asked(onceFor(run.caller, 'job-302-plan'))).toBeUndefined();
       expect(await trail()).toEqual([]);
       expect((await ledger.create(run, event(run))).created).toBe(true);
     });
@@ -278,7 +278,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
     expect(await later.list({ limit: 9 })).toEqual(await ledger.list({ limit: 9 }));
     expect(await later.open()).toEqual(await ledger.open());
     expect(await later.receipt(planId)).toEqual(await ledger.receipt(planId));
-    expect((await later.asked(run.caller, 'job-302-apply'))?.id).toBe(run.id);
+    expect((await later.asked(onceFor(run.caller, 'job-302-apply')))?.id).toBe(run.id);
     expect(await trail(later)).toEqual(await trail());
     await later.record({ kind: 'policy', caller: 'the server' });
     expect(verifyChain(await trail(later), made.keys.audit)).toMatchObject({ ok: true, seq: 4 });

@@ -32,7 +32,7 @@ describe('whatever happens in whatever order', () => {
       (run, now) => beat(run, now, times.leaseMs),
       (run, now) => cancel(run, now),
       (run, now) => deny(run, noWorker, now),
-      always((run, now) => expire(run, now, times.overtimeMs)),
+      always((run, now) => expire(run, now, times)),
       always((run, now) => (run.state === 'starting' || !isLive(run) ? failToStart(run, noWorker, now) : undefined)),
       always(run => (isLive(run) ? undefined : release(run))),
     ),

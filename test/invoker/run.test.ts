@@ -224,11 +224,11 @@ describe('expire', () => {
   const alive = { ...runningRun(), leaseUntil: t0 + 10 * times.deadlineMs };
 
   test('leaves a run alone up to the last instant of its lease', () => {
-    for (const run of [startingRun(), runningRun()]) expect(expire(run, leaseEnd, times.overtimeMs)).toBeUndefined();
+    for (const run of [startingRun(), runningRun()]) expect(expire(run, leaseEnd, times)).toBeUndefined();
   });
 
   test('ends a worker that did not claim its run', () => {
-    expect(expire(startingRun(), leaseEnd + 1, times.overtimeMs)).toMatchObject({
+    expect(expire(startingRun(), leaseEnd + 1, times)).toMatchObject({
       state: 'failed',
       occupied: true,
       error: { code: 'E_WORKER_START' },
@@ -236,18 +236,18 @@ describe('expire', () => {
   });
 
   test('gives up a run whose worker is silent, and says more where state may have changed', () => {
-    const lost = expire(runningRun(), leaseEnd + 1, times.overtimeMs);
+    const lost = expire(runningRun(), leaseEnd + 1, times);
     expect(lost).toMatchObject({ state: 'lost', occupied: true, error: { code: 'E_LOST', fix: 'ask again' } });
     const applying = value(advance(resolved(runningRun({ command: 'apply' })), 'apply', t0));
-    expect(expire(applying, leaseEnd + 1, times.overtimeMs)?.error?.fix).toBe(
+    expect(expire(applying, leaseEnd + 1, times)?.error?.fix).toBe(
       'plan the path again to see what was done',
     );
   });
 
   test('gives a worker the overtime to end itself at the deadline, and no more', () => {
     const last = t0 + times.deadlineMs + times.overtimeMs;
-    expect(expire(alive, last, times.overtimeMs)).toBeUndefined();
-    expect(expire(alive, last + 1, times.overtimeMs)).toMatchObject({
+    expect(expire(alive, last, times)).toBeUndefined();
+    expect(expire(alive, last + 1, times)).toMatchObject({
       state: 'timed_out',
       error: { code: 'E_TIMED_OUT' },
     });
@@ -255,11 +255,11 @@ describe('expire', () => {
 
   test('knows no deadline where none was set', () => {
     const { deadline: _, ...endless } = alive;
-    expect(expire(endless, t0 + 2 * times.deadlineMs, times.overtimeMs)).toBeUndefined();
+    expect(expire(endless, t0 + 2 * times.deadlineMs, times)).toBeUndefined();
   });
 
   test.each([...endStates, 'queued' as const])('leaves a run alone that is %s', state => {
-    expect(expire(runIn(state), t0 + 1e9, times.overtimeMs)).toBeUndefined();
+    expect(expire(runIn(state), t0 + 1e9, times)).toBeUndefined();
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { cancel, claim, expire, finish, newRun, type RunRecord, start } from '../../invoker/run.ts';
 import { newRunId } from '../../invoker/secret.ts';
+import { nobodyInParticular } from '../../policies/contract/identity.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import { type State, stateNames } from '../../policies/contract/run.ts';
 import { fullRef } from '../../policies/ref.ts';
@@ -21,6 +22,9 @@ export interface Sample extends Partial<RequestBody> {
   readonly at?: number;
 }
 
+/** Any text will do: what makes two requests one is for the doors to say. */
+export const onceFor = (caller: string, requestId: string): string => `${caller}/${requestId}`;
+
 export function queuedRun({ id, wanted, caller = 'deploy token', at = t0, ...asked }: Sample = {}): RunRecord {
   return newRun({
     id: id ?? newRunId(),
@@ -29,6 +33,8 @@ export function queuedRun({ id, wanted, caller = 'deploy token', at = t0, ...ask
     refs: [{ ref: main, rule: 'everything' }],
     rule: 'everything',
     caller,
+    asker: nobodyInParticular,
+    ...(asked.requestId === undefined ? {} : { once: onceFor(caller, asked.requestId) }),
     now: at,
     ...(wanted === undefined ? {} : { commit: wanted }),
   });
@@ -52,7 +58,7 @@ export function runIn(state: State, sample: Sample = {}): RunRecord {
     case 'canceled':
       return value(cancel(startingRun(sample), t0));
     case 'lost': {
-      const lost = expire(runningRun(sample), t0 + times.leaseMs + 1, times.overtimeMs);
+      const lost = expire(runningRun(sample), t0 + times.leaseMs + 1, times);
       if (lost === undefined) throw new Error('the lease is over');
       return lost;
     }

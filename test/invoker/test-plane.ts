@@ -9,6 +9,8 @@ import { workerDoor } from '../../invoker/doors/worker.ts';
 import { planFiles } from '../../invoker/embedded/plan-files.ts';
 import { ledgerTables, sqliteLedger } from '../../invoker/embedded/sqlite-ledger.ts';
 import { logTables, sqliteLogs } from '../../invoker/embedded/sqlite-logs.ts';
+import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
+import { tokenVerifier } from '../../invoker/identity/verify.ts';
 import { keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
@@ -113,16 +115,17 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   const real = sqliteLedger({ database, keys, now });
   const ledger = options.ledger?.(real) ?? real;
   const logs = sqliteLogs(database);
-  const policy = policyFile(file, { changed: () => {}, broken: () => {} });
+  const policy = policyFile(file, { changed: () => {}, broken: () => {} }, now);
   const { plans, routes } = planFiles({ directory: temporaryDirectory('plans'), keys, url: () => '', now });
 
+  const verify = tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
   let wakes = 0;
   const wake = (): void => {
     wakes += 1;
   };
   const logged: string[] = [];
   const app = buildApp({ stream: { write: line => logged.push(line) } });
-  await app.register(deployDoor({ ledger, logs, policy, tokens, keys, now, wake, pollMs: 100, maxQueued }));
+  await app.register(deployDoor({ ledger, logs, policy, tokens, verify, keys, now, wake, pollMs: 100, maxQueued }));
   await app.register(auditDoor({ ledger, tokens }));
   await app.register(
     workerDoor({ ledger, logs, plans, policy, keys, now, wake, ...times, heartbeatMs: 1000, graceMs: 120_000 }),
@@ -174,7 +177,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     wakes: () => wakes,
     log: () => logged.join(''),
     setPolicy,
-    round: () => keep({ ledger, launcher, plans, now, ...times, workers }),
+    round: () => keep({ ledger, launcher, plans, now, startMs: times.startMs, patience: times, workers }),
     ask,
     submit: async request => {
       const answer = await ask<Created>('POST', '/v1/runs', {

@@ -34,8 +34,9 @@ test('follows local modules as far as they go, in a circle too', async () => {
   const { has } = await checkedOut({
     'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',
     'modules/a/main.tf': 'module "b" {\n  source = "../b"\n}\n',
-    'modules/b/main.tf.json': JSON.stringify({ module: { c: { source: '../../lib/c' } } }),
-    'lib/c/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',
+    'modules/b/main.tf': 'module "c" {\n  source = "../../lib/c"\n}\n',
+    'lib/c/main.tf.json': JSON.stringify({ module: { d: { source: './d' } } }),
+    'lib/c/d/main.tf': 'module "a" {\n  source = "../../../modules/a"\n}\n',
     'lib/d/main.tf': '',
   });
   expect(['modules/a', 'modules/b', 'lib/c', 'lib/d'].map(has)).toEqual([true, true, true, false]);
@@ -81,4 +82,28 @@ test('takes files byte for byte, whatever the attributes of the repository ask f
 test('goes on when a module is not there: Terraform says it better', async () => {
   const { has } = await checkedOut({ 'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/gone"\n}\n' });
   expect(has('prod/vpc/main.tf')).toBe(true);
+});
+
+test.each([
+  ['a file', { 'prod/vpc/page': '<html>', 'modules/page': '<html>' }],
+  ['a symbolic link', { 'prod/vpc/page': { link: '../app' }, 'modules/page': { link: '../app' } }],
+  ['not there', {}],
+])('takes what is %s for no module, and goes on', async (_what, pages: Files) => {
+  const modules = ['./page', './page/below', '../../modules/page', '../../modules/page/below'];
+  const { at, has } = await checkedOut({
+    ...pages,
+    'prod/vpc/main.tf': modules.map((source, at) => `module "m${at}" {\n  source = "${source}"\n}\n`).join(''),
+    'modules/other/main.tf': '',
+  });
+  for (const page of Object.keys(pages)) expect(lstatSync(at(page)).isFile()).toBe(true);
+  expect(['prod/vpc/main.tf', 'modules/other'].map(has)).toEqual([true, false]);
+});
+
+test('has only the stack when a resource takes a page of its own for its source', async () => {
+  const { has } = await checkedOut({
+    'prod/vpc/main.tf': 'resource "aws_s3_object" "page" {\n  source = "./page.html"\n}\n',
+    'prod/vpc/page.html': '<html>',
+    'prod/app/main.tf': '',
+  });
+  expect(['prod/vpc/page.html', 'prod/app'].map(has)).toEqual([true, false]);
 });

@@ -80,7 +80,7 @@ describe('a door that goes away', () => {
     expect(await stopped(stop)).toBe('lost');
     const waited = Date.now() - began;
     expect(waited).toBeGreaterThan(500);
-    expect(waited).toBeLessThan(2500);
+    expect(waited).toBeLessThan(6000);
   });
 
   test('is given up after one lease too when it takes calls and does not answer', async () => {
@@ -88,7 +88,7 @@ describe('a door that goes away', () => {
     const began = Date.now();
     door.hang();
     expect(await stopped(stop)).toBe('lost');
-    expect(Date.now() - began).toBeLessThan(2500);
+    expect(Date.now() - began).toBeLessThan(6000);
   });
 
   test('is asked again when it fails inside', async () => {

@@ -41,7 +41,7 @@ function fill(file: string): void {
   }
 }
 
-describe.skipIf(requires('sshd', 'terraform') || cannotMount())('on a full disk', () => {
+describe.skipIf(requires('sshd', 'terraform') || cannotMount())('on a full disk', { timeout: 90_000 }, () => {
   const dataDir = temporaryDirectory('data');
   const work = join(dataDir, 'work');
   const pipe = newPipe();

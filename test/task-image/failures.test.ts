@@ -23,7 +23,7 @@ const files = {
   'prod/state/terraform.tfstate': '{"version": 4, "serial": 7}',
 };
 
-describe.skipIf(requires('sshd', 'terraform'))('a run whose repository', () => {
+describe.skipIf(requires('sshd', 'terraform'))('a run whose repository', { timeout: 90_000 }, () => {
   let sshd: Sshd;
   let repository: Repository;
   let server: Server;

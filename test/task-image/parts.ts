@@ -1,6 +1,7 @@
 /** What a worker's parts get from the run around them: directories, git, a control channel that only records. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { nobodyInParticular } from '../../policies/contract/identity.ts';
 import { type CanonicalPath, canonicalPath } from '../../policies/path.ts';
 import type { Control, StopReason } from '../../task-image/control.ts';
 import { type Git, type GitParts, newRepository } from '../../task-image/git.ts';
@@ -45,7 +46,8 @@ export function silentControl(): Control & { readonly lines: string[] } {
       mode: 'normal',
       request: { command: 'plan', path: 'prod/vpc', ref: 'main' },
       repoName: 'infra-live',
-      repository: {},
+      policy: {},
+      asker: nobodyInParticular,
       leaseMs: 15_000,
       heartbeatMs: 1000,
       deadlineMs: 60_000,

@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
+import { FinishSchema } from '../../policies/contract/worker.ts';
 import { plannedState, planSummary } from '../../task-image/plan-summary.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -38,16 +40,22 @@ describe('the summary of a plan', () => {
     expect(planSummary({})).toEqual({ counts: none, changes: [] });
   });
 
-  test('counts all changes of a huge plan and names the first two thousand', () => {
-    const resource_changes = Array.from({ length: 2500 }, (_, index) => change(`a.x[${index}]`, 'create'));
+  test('counts all changes of a huge plan, and names as many as fit into a report', () => {
+    const resource_changes = Array.from({ length: 20_000 }, (_, index) => change(`a.x[${index}]`, 'create'));
     const { counts, changes } = planSummary({ resource_changes });
-    expect(counts.create).toBe(2500);
-    expect(changes.length).toBe(2000);
+    expect(counts.create).toBe(20_000);
+    expect(changes[0]).toEqual({ address: 'a.x[0]', action: 'create' });
+    expect(changes.length).toBeGreaterThan(1000);
+    expect(Value.Check(FinishSchema, { outcome: 'succeeded', counts, changes: [...changes] })).toBe(true);
+    expect(JSON.stringify(changes).length).toBeLessThan(512 * 1024);
   });
 
-  test('shortens an address that is longer than a record may hold', () => {
-    const { changes } = planSummary({ resource_changes: [change(`a.x["${'k'.repeat(5000)}"]`, 'create')] });
-    expect(changes[0]?.address.length).toBe(1024);
+  test('does not name a resource whose address no record can hold, but counts it', () => {
+    const resource_changes = [change(`a.x["${'k'.repeat(5000)}"]`, 'create'), change('a.y', 'create')];
+    expect(planSummary({ resource_changes })).toMatchObject({
+      counts: { create: 2 },
+      changes: [{ address: 'a.y', action: 'create' }],
+    });
   });
 });
 

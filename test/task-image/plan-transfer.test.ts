@@ -9,6 +9,7 @@ import { problemFrom, silentControl } from './parts.ts';
 const bytes = Buffer.from([0, 1, 2, 0xff, 0x0a]);
 const plan = { planId: 'r_x', size: bytes.length, digest: createHash('sha256').update(bytes).digest('hex') };
 
+const stop = new AbortController().signal;
 let close = () => {};
 afterEach(() => close());
 
@@ -25,7 +26,7 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 describe('a stored plan', () => {
   test('comes back byte for byte', async () => {
     const url = await serve((_request, response) => response.end(bytes));
-    expect(await fetchPlan({ ...plan, url })).toEqual(bytes);
+    expect(await fetchPlan(new AbortController().signal, { ...plan, url })).toEqual(bytes);
   });
 
   test.each([
@@ -36,7 +37,9 @@ describe('a stored plan', () => {
     ['is not there', 404, bytes],
   ])('that %s is refused', async (_what, status, body) => {
     const url = await serve((_request, response) => response.writeHead(status).end(body));
-    expect(await problemFrom(() => fetchPlan({ ...plan, url }))).toMatchObject({ code: 'E_PLAN_DAMAGED' });
+    expect(await problemFrom(() => fetchPlan(new AbortController().signal, { ...plan, url }))).toMatchObject({
+      code: 'E_PLAN_DAMAGED',
+    });
   });
 
   test('is not looked for elsewhere', async () => {
@@ -44,7 +47,31 @@ describe('a stored plan', () => {
       if (request.url === '/elsewhere') response.end(bytes);
       else response.writeHead(302, { location: '/elsewhere' }).end();
     });
-    await expect(fetchPlan({ ...plan, url })).rejects.toThrow();
+    await expect(fetchPlan(new AbortController().signal, { ...plan, url })).rejects.toThrow();
+  });
+});
+
+describe('a store that does not answer', () => {
+  test('is asked again', async () => {
+    let asked = 0;
+    const url = await serve((request, response) => {
+      asked += 1;
+      if (asked < 3) request.destroy();
+      else response.end(bytes);
+    });
+    expect(await fetchPlan(stop, { ...plan, url })).toEqual(bytes);
+  });
+
+  test('is not asked again once the run must stop', async () => {
+    const stopping = new AbortController();
+    let asked = 0;
+    const url = await serve(request => {
+      asked += 1;
+      stopping.abort('lost');
+      request.destroy();
+    });
+    await expect(fetchPlan(stopping.signal, { ...plan, url })).rejects.toThrow();
+    expect(asked).toBe(1);
   });
 });
 

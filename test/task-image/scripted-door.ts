@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { nobodyInParticular } from '../../policies/contract/identity.ts';
 import type { Claimed, LogBatch } from '../../policies/contract/worker.ts';
 import { runId } from './parts.ts';
 
@@ -37,7 +38,8 @@ export const claimed = (differences: Partial<Claimed> = {}): Claimed => ({
   mode: 'normal',
   request: { command: 'plan', path: 'prod/vpc', ref: 'refs/heads/main' },
   repoName: 'infra-live',
-  repository: {},
+  policy: {},
+  asker: nobodyInParticular,
   leaseMs: 1000,
   heartbeatMs: 200,
   deadlineMs: 60_000,

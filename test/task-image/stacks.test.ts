@@ -39,7 +39,7 @@ const files: Files = {
   'root.hcl': 'inputs = {\n  who = "from the root"\n}\n',
 };
 
-describe.skipIf(requires('sshd', 'terraform'))('a stack', () => {
+describe.skipIf(requires('sshd', 'terraform'))('a stack', { timeout: 90_000 }, () => {
   let installation: Installation;
   let backend: HttpBackend;
   beforeAll(async () => {
@@ -89,7 +89,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack', () => {
 
   test('is planned and applied in the same directory, every time', async () => {
     const { id, log } = await planned('prod/cwd');
-    expect(log).toContain(join(installation.server.dataDir, 'work', 'infra-live@prod~cwd', 'prod/cwd'));
+    expect(log).toContain(join(installation.server.dataDir, 'work', 'infra-live@prod~cwd'));
     await applied('prod/cwd', id);
     expect(await ended(installation.server, plan('prod/cwd'))).toMatchObject({ state: 'succeeded', hasChanges: false });
   });
@@ -105,7 +105,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack', () => {
     const { id, log } = await planned('prod/tofu');
     expect(log).toContain('OpenTofu');
     await applied('prod/tofu', id);
-    expect(readdirSync(join(installation.server.dataDir, 'state'))).toContain('infra-live@prod~tofu.tfstate');
+    expect(readdirSync(join(installation.server.dataDir, 'state')).join()).toContain('infra-live@prod~tofu');
   });
 
   test.skipIf(!toolOnPath('terragrunt'))(

@@ -31,7 +31,7 @@ export async function refused(server: Server, request: RequestBody, code: string
 }
 
 /** No process of a run, no file and no socket below the work directory; the keeper may take a moment. */
-export async function nothingLeft(server: Server, withinMs = 8000): Promise<void> {
+export async function nothingLeft(server: Server, withinMs = 20_000): Promise<void> {
   const until = Date.now() + withinMs;
   const left = () => ({ processes: leftProcesses(server.dataDir), files: leftFiles(server.dataDir) });
   while (Date.now() < until && Object.values(left()).some(list => list.length > 0)) await sleep(50);

@@ -74,7 +74,7 @@ function terraformWithMirror(): string {
   return bin;
 }
 
-describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', () => {
+describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', { timeout: 90_000 }, () => {
   let installation: Installation;
   let withoutTools: Installation;
   let withMirror: Installation;
@@ -139,7 +139,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', () => {
     const planned = await ended(server, plan('prod/stale'));
     expect(await ended(server, apply('prod/stale', planned.id))).toMatchObject({ state: 'succeeded' });
     const directory = join(server.dataDir, 'state');
-    const state = join(directory, readdirSync(directory).find(name => name.endsWith('prod~stale.tfstate')) ?? '');
+    const state = join(directory, readdirSync(directory).find(name => name.includes('prod~stale~')) ?? '');
     const content = JSON.parse(readFileSync(state, 'utf8')) as { serial: number; resources: unknown[] };
     // Somebody removes the resource from the state, so that there is something to plan, and then touches it once more.
     writeFileSync(state, JSON.stringify({ ...content, serial: content.serial + 1, resources: [] }));

@@ -1,19 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Created, Run } from '../../../policies/contract/run.ts';
+import type { Run } from '../../../policies/contract/run.ts';
 import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
 import { end, finished, must, source, workerOf } from '../test-worker.ts';
 
 const token = tokens.deploy;
-const body = { command: 'plan', path: 'prod/vpc', ref: 'main' } as const;
 
 let plane: Plane;
 beforeEach(async () => {
   plane = await testPlane();
 });
-const _create = (request: object = {}) =>
-  plane.ask<Created & ErrorAnswer>('POST', '/v1/runs', { token, body: { ...body, ...request } });
-const read = (id: string, bearer: string | undefined = token) =>
-  plane.ask<Run & ErrorAnswer>('GET', `/v1/runs/${id}`, { token: bearer });
 
 describe('cancel', () => {
   const cancel = (id: string) => plane.ask<Run & ErrorAnswer>('POST', `/v1/runs/${id}/cancel`, { token });
@@ -27,7 +22,7 @@ describe('cancel', () => {
       error: { code: 'E_CANCELED' },
     });
     await plane.round();
-    expect((await read(next.run.id)).body.state).toBe('starting');
+    expect((await plane.shown(next.run.id)).state).toBe('starting');
     expect(await cancels()).toBe(1);
   });
 
@@ -52,7 +47,7 @@ describe('cancel', () => {
       expect(await must(worker.tell(operation, told))).toEqual({ stop: 'canceled' });
     await must(worker.tell('source', source));
     await end(plane, worker, { outcome: 'canceled', error: { code: 'E_CANCELED', message: 'the run was canceled' } });
-    expect((await read(worker.id)).body).toMatchObject({ state: 'canceled', exitCode: 1 });
+    expect(await plane.shown(worker.id)).toMatchObject({ state: 'canceled', exitCode: 1 });
   });
 
   test('is refused for a run that has ended', async () => {

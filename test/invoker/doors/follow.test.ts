@@ -1,20 +1,15 @@
 import { Value } from 'typebox/value';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Created, type Logs, LogsSchema, type Run } from '../../../policies/contract/run.ts';
-import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
+import { type Logs, LogsSchema } from '../../../policies/contract/run.ts';
+import { type Plane, testPlane, tokens } from '../test-plane.ts';
 import { end, finished, must, workerOf } from '../test-worker.ts';
 
 const token = tokens.deploy;
-const body = { command: 'plan', path: 'prod/vpc', ref: 'main' } as const;
 
 let plane: Plane;
 beforeEach(async () => {
   plane = await testPlane();
 });
-const _create = (request: object = {}) =>
-  plane.ask<Created & ErrorAnswer>('POST', '/v1/runs', { token, body: { ...body, ...request } });
-const _read = (id: string, bearer: string | undefined = token) =>
-  plane.ask<Run & ErrorAnswer>('GET', `/v1/runs/${id}`, { token: bearer });
 
 describe('the log of a run', () => {
   const logs = (id: string, cursor = '') =>

@@ -1,18 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { newRunId } from '../../../invoker/secret.ts';
-import type { Created, Run } from '../../../policies/contract/run.ts';
+import type { Run } from '../../../policies/contract/run.ts';
 import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
 import { claimRun, end, finished } from '../test-worker.ts';
 
 const token = tokens.deploy;
-const body = { command: 'plan', path: 'prod/vpc', ref: 'main' } as const;
 
 let plane: Plane;
 beforeEach(async () => {
   plane = await testPlane();
 });
-const _create = (request: object = {}) =>
-  plane.ask<Created & ErrorAnswer>('POST', '/v1/runs', { token, body: { ...body, ...request } });
 const read = (id: string, bearer: string | undefined = token) =>
   plane.ask<Run & ErrorAnswer>('GET', `/v1/runs/${id}`, { token: bearer });
 
