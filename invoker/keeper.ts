@@ -65,10 +65,12 @@ async function launch(run: RunRecord, { ledger, launcher, now, startMs }: Keeper
 /** A plan that nobody can apply any more is of no use and may hold secrets. */
 async function discardPlans({ ledger, plans, now }: KeeperParts): Promise<void> {
   for (const planId of await plans.list()) {
+    // INVARIANT: the run is read before its receipt, which is stored with its end.
+    const run = await ledger.get(planId);
+    if (run && isLive(run)) continue;
     const stored = await ledger.receipt(planId);
-    const run = stored ? undefined : await ledger.get(planId);
     const isGood = stored?.status === 'good' && Date.parse(stored.receipt.expiresAt) > now();
-    if (!isGood && !(run && isLive(run))) await plans.remove(planId);
+    if (!isGood) await plans.remove(planId);
   }
 }
 

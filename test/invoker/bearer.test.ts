@@ -19,7 +19,7 @@ describe('bearerOf', () => {
   test.each([
     ['Bearer d_deploy', 'd_deploy'],
     ['bearer d_deploy', 'd_deploy'],
-    [`Bearer ${'x'.repeat(512)}`, 'x'.repeat(512)],
+    [`Bearer ${'x'.repeat(15_000)}`, 'x'.repeat(15_000)],
     ['Bearer r_x.abc-_~+/=', 'r_x.abc-_~+/='],
   ])('takes the token of `%s`', async (header, token) => {
     expect(await seen(header)).toBe(token);
@@ -37,7 +37,6 @@ describe('bearerOf', () => {
     'Bearer a,b',
     'Bearer d_deploy, Bearer x',
     'Bearer \u00e4',
-    `Bearer ${'x'.repeat(513)}`,
   ])('finds no token in `%s`', async header => {
     expect(await seen(header)).toBeNull();
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Launcher } from '../../invoker/ledger.ts';
 import type { Run, State } from '../../policies/contract/run.ts';
 import { type Plane, type PlaneOptions, testPlane, times, tokens } from './test-plane.ts';
-import { claimRun, end, finished, must, planned, source, workerOf } from './test-worker.ts';
+import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from './test-worker.ts';
 
 /** A launcher that cannot do what `broken` says, beside one that can. */
 const launcherWith = (broken: Partial<Launcher>) => (stub: Launcher) => ({ ...stub, ...broken });
@@ -29,7 +29,9 @@ describe('starting', () => {
     await plane.round();
     await plane.round();
     expect(started()).toEqual([a, b]);
-    await must((await claimRun(plane, a)).tell('finish', finished));
+    const worker = await claimRun(plane, a);
+    await begin(worker);
+    await must(worker.tell('finish', finished));
     await plane.round();
     expect(started()).toEqual([a, b]);
     plane.gone.add(a);
@@ -42,7 +44,7 @@ describe('starting', () => {
     const [a, b, c] = [await submit('prod/a'), await submit('prod/b'), await submit('prod/c')];
     await plane.round();
     expect(started()).toEqual([a, b]);
-    await end(plane, await claimRun(plane, b), finished);
+    await end(plane, await claimRun(plane, b), { outcome: 'failed' });
     expect(started()).toEqual([a, b, c]);
   });
 
@@ -183,6 +185,7 @@ describe('a run that has ended', () => {
     const worker = await workerOf(plane);
     await plane.round();
     expect(settled).toEqual([]);
+    await begin(worker);
     await must(worker.tell('finish', finished));
     for (let round = 0; round < 2; round++) await plane.round();
     plane.gone.add(worker.id);
@@ -231,7 +234,7 @@ describe('one run that cannot be helped', () => {
       }),
     });
     const [worst, ended] = [await workerOf(plane, { path: bad }), await workerOf(plane)];
-    for (const worker of [worst, ended]) await must(worker.tell('finish', finished));
+    for (const worker of [worst, ended]) await must(worker.tell('finish', { outcome: 'failed' }));
     plane.gone.add(worst.id).add(ended.id);
     const next = await submit();
     await expect(plane.round()).rejects.toThrow('permission denied');

@@ -7,7 +7,7 @@ import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEvent } from '../../policies/contract/audit-entry.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { selectReceipt } from '../../policies/receipt.ts';
-import { commitA, queuedRun, runIn, t0, onceFor } from './sample-run.ts';
+import { commitA, onceFor, queuedRun, runIn, t0 } from './sample-run.ts';
 
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
@@ -78,7 +78,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect(await ledger.get('r_none')).toBeUndefined();
     });
 
-    test('is stored once for each requestId of a caller', async () => {
+    test('is stored once for all that are asked for alike', async () => {
       const requestId = 'job-302-plan';
       const first = queuedRun({ requestId });
       const again = queuedRun({ requestId, path: 'prod/app' });
@@ -97,7 +97,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect(await ledger.asked(onceFor('a third', requestId))).toBeUndefined();
     });
 
-    test('without a requestId is always a new one', async () => {
+    test('that is like no other is always a new one', async () => {
       expect((await create()).id).not.toBe((await create()).id);
       expect((await ledger.list({ limit: 9 })).length).toBe(2);
     });

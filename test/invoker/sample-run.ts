@@ -1,6 +1,6 @@
 /** Runs as the ledger keeps them, in any state, each made by the transitions that lead there. */
 
-import { cancel, claim, expire, finish, newRun, type RunRecord, start } from '../../invoker/run.ts';
+import { advance, cancel, claim, expire, finish, newRun, type RunRecord, resolve, start } from '../../invoker/run.ts';
 import { newRunId } from '../../invoker/secret.ts';
 import { nobodyInParticular } from '../../policies/contract/identity.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
@@ -46,6 +46,13 @@ export const startingRun = (sample: Sample = {}): RunRecord =>
 export const runningRun = (sample: Sample = {}): RunRecord =>
   value(claim(startingRun(sample), { ticket: ticketHash, token: tokenHash }, t0, times));
 
+/** Its source is settled, and it does what it is for. */
+export function workingRun(sample: Sample = {}): RunRecord {
+  const commit = sample.wanted ?? commitA;
+  const settled = resolve(runningRun(sample), { ref: main, commit, tip: commit, keepPlan: false });
+  return value(advance(value(settled), sample.command ?? 'plan', t0));
+}
+
 /** A run in this state, the last of its transitions at `t0`, or as soon as it could be. */
 export function runIn(state: State, sample: Sample = {}): RunRecord {
   switch (state) {
@@ -63,7 +70,7 @@ export function runIn(state: State, sample: Sample = {}): RunRecord {
       return lost;
     }
     default:
-      return value(finish(runningRun(sample), { outcome: state }, t0));
+      return value(finish(workingRun(sample), { outcome: state }, t0));
   }
 }
 

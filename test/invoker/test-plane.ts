@@ -10,7 +10,7 @@ import { planFiles } from '../../invoker/embedded/plan-files.ts';
 import { ledgerTables, sqliteLedger } from '../../invoker/embedded/sqlite-ledger.ts';
 import { logTables, sqliteLogs } from '../../invoker/embedded/sqlite-logs.ts';
 import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
-import { tokenVerifier } from '../../invoker/identity/verify.ts';
+import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
 import { keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
@@ -57,6 +57,8 @@ export interface PlaneOptions {
   readonly policy?: string;
   readonly maxQueued?: number;
   readonly workers?: number;
+  /** Instead of asking the policy's issuers for their keys. */
+  readonly verify?: VerifyToken;
   /** Puts something between the doors and the ledger. */
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
@@ -118,7 +120,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   const policy = policyFile(file, { changed: () => {}, broken: () => {} }, now);
   const { plans, routes } = planFiles({ directory: temporaryDirectory('plans'), keys, url: () => '', now });
 
-  const verify = tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
+  const verify = options.verify ?? tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
   let wakes = 0;
   const wake = (): void => {
     wakes += 1;

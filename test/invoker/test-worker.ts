@@ -53,6 +53,13 @@ export async function must<Body>(step: Promise<Answer<Body>>): Promise<Body> {
 
 export const finished: Finish = { outcome: 'succeeded', hasChanges: true, state: { lineage: 'l', before: 3 } };
 
+/** Settles the source and goes through the phases, into the one that the run is for. */
+export async function begin(worker: TestWorker, at: Partial<typeof source> = {}): Promise<SourceAnswer> {
+  const answer = await must(worker.tell<SourceAnswer>('source', { ...source, ...at }));
+  for (const phase of ['init', worker.claimed.command]) await must(worker.tell('phase', { phase }));
+  return answer;
+}
+
 /** A plan from its request to its receipt; the id of the run is that of the plan. */
 export async function planned(
   plane: Plane,
@@ -60,11 +67,15 @@ export async function planned(
   at: Partial<typeof source> = {},
 ): Promise<string> {
   const worker = await workerOf(plane, request);
-  await must(worker.tell<SourceAnswer>('source', { ...source, ...at }));
-  await must(worker.tell('phase', { phase: 'plan' }));
+  await finishPlan(plane, worker, at);
+  return worker.id;
+}
+
+/** The rest of a plan whose worker has claimed it. */
+export async function finishPlan(plane: Plane, worker: TestWorker, at: Partial<typeof source> = {}): Promise<void> {
+  await begin(worker, at);
   await storePlan(plane, worker);
   await end(plane, worker, finished);
-  return worker.id;
 }
 
 export async function storePlan(plane: Plane, worker: TestWorker, bytes = planBytes): Promise<void> {
@@ -74,6 +85,7 @@ export async function storePlan(plane: Plane, worker: TestWorker, bytes = planBy
 
 /** Tells the end of the run and lets its worker be gone, so that its path is free. */
 export async function end(plane: Plane, worker: TestWorker, report: Finish): Promise<void> {
+  await must(worker.tell('phase', { phase: 'finish' }));
   await must(worker.tell('finish', report));
   plane.gone.add(worker.id);
   await plane.round();

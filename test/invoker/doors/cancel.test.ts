@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Run } from '../../../policies/contract/run.ts';
 import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
-import { end, finished, must, source, workerOf } from '../test-worker.ts';
+import { begin, end, finished, must, source, workerOf } from '../test-worker.ts';
 
 const token = tokens.deploy;
 
@@ -52,6 +52,7 @@ describe('cancel', () => {
 
   test('is refused for a run that has ended', async () => {
     const worker = await workerOf(plane);
+    await begin(worker);
     await end(plane, worker, finished);
     expect(await cancel(worker.id)).toMatchObject({ status: 409, body: { error: { code: 'E_RUN_ENDED' } } });
     expect(await cancels()).toBe(0);
@@ -59,8 +60,10 @@ describe('cancel', () => {
 
   test('is refused for a run that ended although it was canceled', async () => {
     const worker = await workerOf(plane);
+    await begin(worker);
     await cancel(worker.id);
     await end(plane, worker, finished);
+    expect((await plane.shown(worker.id)).state).toBe('succeeded');
     expect(await cancel(worker.id)).toMatchObject({ status: 409, body: { error: { code: 'E_RUN_ENDED' } } });
   });
 

@@ -2,7 +2,7 @@ import { Value } from 'typebox/value';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Logs, LogsSchema } from '../../../policies/contract/run.ts';
 import { type Plane, testPlane, tokens } from '../test-plane.ts';
-import { end, finished, must, workerOf } from '../test-worker.ts';
+import { begin, end, finished, must, workerOf } from '../test-worker.ts';
 
 const token = tokens.deploy;
 
@@ -40,6 +40,7 @@ describe('the log of a run', () => {
     const worker = await workerOf(plane);
     const lines = Array.from({ length: 5 }, () => ({ phase: 'plan', text: '\u20ac'.repeat(60_000) }));
     for (let seq = 0; seq < 4; seq++) await must(worker.tell('log', { seq, lines: lines.slice(0, 4) }));
+    await begin(worker);
     await must(worker.tell('finish', finished));
     let [cursor, count, answers] = ['0', 0, 0];
     for (let ended = false; !ended; answers++) {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { newRunId } from '../../../invoker/secret.ts';
 import type { Run } from '../../../policies/contract/run.ts';
 import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
-import { claimRun, end, finished } from '../test-worker.ts';
+import { claimRun, end } from '../test-worker.ts';
 
 const token = tokens.deploy;
 
@@ -31,7 +31,7 @@ describe('a run key', () => {
 
   test('is worth nothing one hour after the end', async () => {
     const { run, runKey } = await plane.submit();
-    await end(plane, await claimRun(plane, run.id), finished);
+    await end(plane, await claimRun(plane, run.id), { outcome: 'failed' });
     plane.clock.now += 60 * 60 * 1000 - 1;
     expect((await read(run.id, runKey)).status).toBe(200);
     plane.clock.now += 1;

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type DataDirectory, dataDirectory } from '../../../invoker/embedded/data-directory.ts';
@@ -77,7 +77,15 @@ describe('the data directory', () => {
 
   test('is refused when a socket below it would have too long a path', () => {
     const directory = join(temporaryDirectory(), 'x'.repeat(72));
-    expect(() => open(directory)).toThrow(/has \d+ characters, 72 is the most; fix: choose a shorter one/);
+    expect(() => open(directory)).toThrow(/has \d+ bytes, 72 is the most; fix: choose a shorter one/);
+  });
+
+  test('is refused when ssh could not be told its path', () => {
+    for (const name of ['a"b', 'a\\b', 'a${b}']) {
+      const directory = join(temporaryDirectory(), name);
+      expect(() => open(directory)).toThrow('which ssh cannot be told; fix: choose another one');
+      expect(existsSync(directory)).toBe(false);
+    }
   });
 
   test('is refused when it belongs to somebody else', () => {
