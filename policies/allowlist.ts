@@ -1,7 +1,8 @@
 /** The policy as it is trusted: made only from a file in which no problem was found. */
-import type { AllowlistBody, IssuerBody, RepositoryBody, RuleBody, StackBody } from './allowlist-schema.ts';
+import type { AllowlistBody, RepositoryBody, RuleBody, StackBody } from './allowlist-schema.ts';
 import type { Command } from './contract/request.ts';
 import { conditionOf, type IdentityBody, type IdentityCondition } from './identity-condition.ts';
+import type { IssuerBody } from './issuers/issuer-schema.ts';
 import { type KindName, kinds } from './issuers/kinds.ts';
 import { type Pattern, patternOf } from './pattern.ts';
 

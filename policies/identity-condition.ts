@@ -4,7 +4,7 @@ import type { ClaimForm, IssuerKind } from './issuers/kind.ts';
 
 /** As it is written: claim names to what they must be; `issuer` where the policy has several. */
 export type IdentityBody = Readonly<Record<string, ConditionBody>>;
-export type ConditionBody = string | number | boolean | readonly (string | number)[];
+export type ConditionBody = string | number | boolean | readonly (string | number | boolean)[];
 
 export interface IdentityCondition {
   readonly issuer: string;
@@ -46,7 +46,7 @@ export function flawOf(form: ClaimForm, value: ConditionBody): string {
   if (form === 'yes-or-no') return typeof value === 'boolean' ? '' : 'must be `true` or `false`, without quotes';
   if (form !== 'text')
     return typeof value === 'string' && form.includes(value) ? '' : `must be the least of ${form.join(', ')}`;
-  return typeof value === 'boolean' ? 'must be a text or a list of texts' : '';
+  return [value].flat().some(one => typeof one === 'boolean') ? 'must be a text or a list of texts' : '';
 }
 
 /** A level stands for itself and all above it. */

@@ -5,6 +5,8 @@ import { parse } from 'yaml';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import { evaluate } from '../../policies/evaluate.ts';
 import { canonicalRequest } from '../../policies/request.ts';
+import { gitlabAsker } from '../support/asker.ts';
+import type { Claims } from '../support/issuer-claims.ts';
 import { policyFrom } from '../support/policy.ts';
 import { value } from '../support/value.ts';
 
@@ -13,6 +15,8 @@ interface CaseFile {
   readonly policy: object;
   readonly decisions: readonly {
     readonly request: RequestBody;
+    /** The claims laid over the usual ones of a GitLab job; a token of the machine when left out. */
+    readonly asker?: { readonly claims: Claims; readonly planners?: readonly string[]; readonly issuer?: string };
     readonly outcome: 'allow' | 'deny';
     readonly rule?: string;
     readonly refs?: readonly string[] | 'reachable';
@@ -27,8 +31,10 @@ describe.each(readdirSync(directory))('policy case %s', name => {
   const { policy, decisions }: CaseFile = parse(readFileSync(join(directory, name), 'utf8'));
   const trusted = policyFrom(policy);
 
-  test.each(decisions.map(one => [JSON.stringify(one.request), one] as const))('%s', (_, one) => {
-    const decision = evaluate(trusted, value(canonicalRequest(one.request)));
+  test.each(decisions.map(one => [JSON.stringify([one.request, one.asker]), one] as const))('%s', (_, one) => {
+    const { claims, planners, issuer } = one.asker ?? {};
+    const asker = claims && gitlabAsker(claims, planners, issuer);
+    const decision = evaluate(trusted, value(canonicalRequest(one.request)), asker);
     const { outcome, rule, refs } = one;
     if (decision.outcome === 'deny') {
       const reasons = decision.reasons.map(reason => ({

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Reason } from '../../policies/asker.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import { evaluate } from '../../policies/evaluate.ts';
 import { explainDenial } from '../../policies/explain.ts';
@@ -88,6 +89,37 @@ test.each([
   expect(explain({ command: 'plan', path: 'prod', ref: 'main', ...extra })).toMatchObject({
     fix: `leave \`${field}\` out of the request`,
   });
+});
+
+test.each<[string, Reason, string]>([
+  [
+    'a claim that is not as a rule wants it',
+    { code: 'E_CLAIM_NOT_ALLOWED', message: '', rule: 'apply-reviewed' },
+    'ask from a job that rule `apply-reviewed` is for: GitLab and GitHub say in the documentation of ID tokens what makes a claim',
+  ],
+  [
+    'a merge request pipeline',
+    { code: 'E_MERGE_REQUEST_PIPELINE', message: '' },
+    'merge it, and apply in the pipeline of the branch',
+  ],
+  [
+    'another ref than that of the token',
+    { code: 'E_TOKEN_REF', message: '' },
+    'ask for the ref and commit that the job runs for, or leave --ref and --sha out',
+  ],
+  [
+    'another commit than that of the token',
+    { code: 'E_TOKEN_COMMIT', message: '' },
+    'ask for the ref and commit that the job runs for, or leave --ref and --sha out',
+  ],
+  [
+    'two eyes where four are wanted',
+    { code: 'E_SAME_PERSON', message: '', rule: 'a' },
+    'let somebody else run the apply job, or plan in the merge request again as somebody else',
+  ],
+])('explains %s', (_, reason, fix) => {
+  const request = value(canonicalRequest({ command: 'apply', path: 'prod', ref: 'main' }));
+  expect(explainDenial(request, [reason])).toEqual({ message: 'apply of prod from main is not allowed', fix });
 });
 
 test('has no advice where there is no reason, or one that it does not know', () => {

@@ -275,7 +275,7 @@ describe('parseAllowlist', () => {
       'two repositories of one url',
       '        binary: tofu\n',
       '  other:\n    url: /srv/infra-live.git\n    rules: [{name: a, deny: [plan]}]\n',
-      /^policy\.yaml:13: `repositories\.other\.url` is the url of repository `infra-live` too; fix: merge/,
+      /^policy\.yaml:13: `repositories\.other\.url` is the url of `infra-live` too; fix: merge/,
     ],
     [
       'settings that contradict',
@@ -362,9 +362,9 @@ describe('parseAllowlist', () => {
 describe('checkAllowlist', () => {
   const rules = [{ name: 'a', allow: ['plan'], refs: ['refs/heads/**'], paths: ['**'] }];
 
-  test('takes the section of one repository as a door sends it', () => {
+  test('takes the policy with one repository alone as a door sends it', () => {
     const [repository] = policyFrom(example).repositories.values();
-    const body = JSON.parse(JSON.stringify({ version: 1, repositories: { 'infra-live': repository?.body } }));
+    const body = JSON.parse(JSON.stringify(repository?.body));
     expect(checkAllowlist(body)).toEqual({ ok: true, value: policyFrom(example) });
   });
 
