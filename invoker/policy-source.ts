@@ -39,8 +39,8 @@ export function policyFile(file: string, listener: PolicyListener, now: () => nu
     seen = stamp;
     const read = load(file);
     problems = read.ok ? [] : read.problems;
-    if (!read.ok) listener.broken(problems);
-    else if (read.value.digest !== inForce?.digest) {
+    if (!read.ok && inForce) listener.broken(problems);
+    if (read.ok && read.value.digest !== inForce?.digest) {
       inForce = read.value;
       listener.changed(inForce);
     }

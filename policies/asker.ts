@@ -25,12 +25,10 @@ export function strangeness(rule: Rule, command: Command, { identity, planners }
   if (identity === undefined) return strange('E_CLAIM_NOT_ALLOWED', `${named} wants an ID token`);
   const [missing] = unmet(rule.identity, identity);
   if (missing) {
-    const { claim, wanted, given } = missing;
+    const { claim, wanted, given, isSecret } = missing;
     const says = given === undefined ? 'does not have it' : `says ${quote(given)}`;
-    return strange(
-      'E_CLAIM_NOT_ALLOWED',
-      `${named} wants claim ${quote(claim)} to be ${wanted.map(quote).join(' or ')}, the token ${says}`,
-    );
+    const wish = isSecret ? `another ${quote(claim)}` : `claim ${quote(claim)} to be ${wanted.map(quote).join(' or ')}`;
+    return strange('E_CLAIM_NOT_ALLOWED', `${named} wants ${wish}, the token ${says}`);
   }
   if (!rule.distinctApplier || command === 'plan') return undefined;
   if (planners.length === 0)

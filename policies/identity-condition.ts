@@ -8,6 +8,8 @@ export type ConditionBody = string | number | boolean | readonly (string | numbe
 
 export interface IdentityCondition {
   readonly issuer: string;
+  /** The claim that says whose job it is. */
+  readonly project: string;
   readonly claims: readonly ClaimCondition[];
 }
 
@@ -21,21 +23,29 @@ export interface Unmet {
   readonly claim: string;
   readonly wanted: readonly string[];
   readonly given: string | undefined;
+  /** Told only to jobs of a project that the rule is for: to all others it would be what the policy says. */
+  readonly isSecret: boolean;
 }
 
 /** All that is not met, empty when the identity is as the rule asks. Another issuer meets nothing. */
-export function unmet(condition: IdentityCondition, identity: Identity): Unmet[] {
-  if (condition.issuer !== identity.issuer)
-    return [{ claim: 'iss', wanted: [condition.issuer], given: identity.issuer }];
-  return condition.claims.flatMap(({ claim, oneOf }) => {
-    const given = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined;
-    return given !== undefined && oneOf.has(given) ? [] : [{ claim, wanted: [...oneOf], given }];
-  });
+export function unmet({ issuer, project, claims }: IdentityCondition, identity: Identity): Unmet[] {
+  if (issuer !== identity.issuer) return [{ claim: 'iss', wanted: [issuer], given: identity.issuer, isSecret: false }];
+  const given = (claim: string) => (Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined);
+  const isMet = ({ claim, oneOf }: ClaimCondition): boolean => {
+    const value = given(claim);
+    return value !== undefined && oneOf.has(value);
+  };
+  const isSecret = !claims.some(condition => condition.claim === project && isMet(condition));
+  const open = claims.filter(condition => !isMet(condition));
+  // Whose job it is comes first: what else is wrong is of no account to a stranger.
+  open.sort((a, b) => Number(b.claim === project) - Number(a.claim === project));
+  return open.map(({ claim, oneOf }) => ({ claim, wanted: [...oneOf], given: given(claim), isSecret }));
 }
 
 /** INVARIANT: `flawOf` has found nothing wrong with each value. */
 export const conditionOf = (issuer: string, kind: IssuerKind, body: IdentityBody): IdentityCondition => ({
   issuer,
+  project: kind.project,
   claims: Object.entries(body)
     .filter(([claim]) => claim !== 'issuer')
     .map(([claim, value]) => ({ claim, oneOf: new Set(allowed(kind.forms[claim] ?? 'text', value)) })),

@@ -50,9 +50,9 @@ const sourceBelow = new RegExp(String.raw`\bsource"?\s*[=:]\s*"(\./${plain})"`, 
 
 const ownPath = new RegExp(String.raw`"\$\{path\.(?:module|root)\}/(${plain})"`, 'g');
 
-/** `file`, its hashes and the like with a plain first argument, `fileset` with two. */
+/** `file`, its hashes and the like with a plain first argument, `fileset` with two. Not a template: it may read files itself. */
 const ownRead = new RegExp(
-  String.raw`\b(?:fileset\s*\(\s*"${plain}"\s*,|(?!fileset\b)(?:file\w*|templatefile)\s*\()\s*"${plain}"\s*(?=[,)])`,
+  String.raw`\b(?:fileset\s*\(\s*"${plain}"\s*,|(?!fileset\b)file\w*\s*\()\s*"${plain}"\s*(?=[,)])`,
   'g',
 );
 

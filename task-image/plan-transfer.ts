@@ -10,13 +10,14 @@ const retryMs = 200;
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Again while nobody answers: the control channel tells when that has been so for a lease, and stops us. */
-async function repeated(stop: AbortSignal, ask: () => Promise<Response>): Promise<Response> {
+/** Again while nobody answers, for one lease: longer than that nothing goes on without the door. */
+async function repeated({ stop, claimed }: Pick<Control, 'stop' | 'claimed'>, ask: () => Promise<Response>) {
+  const since = Date.now();
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (stop.aborted) throw error;
+      if (stop.aborted || Date.now() - since > claimed.leaseMs) throw error;
       await sleep(retryMs);
     }
   }
@@ -24,7 +25,7 @@ async function repeated(stop: AbortSignal, ask: () => Promise<Response>): Promis
 
 export async function storePlan(control: Control, bytes: Buffer): Promise<void> {
   const url = await control.grantPlan({ digest: digestOf(bytes), size: bytes.length });
-  const response = await repeated(control.stop, () =>
+  const response = await repeated(control, () =>
     fetch(url, {
       method: 'PUT',
       headers: { 'content-type': 'application/octet-stream' },
@@ -36,8 +37,11 @@ export async function storePlan(control: Control, bytes: Buffer): Promise<void> 
   if (!response.ok) throw new Failure('E_WORKER', `the plan could not be stored: status ${response.status}`);
 }
 
-export async function fetchPlan(stop: AbortSignal, plan: NonNullable<SourceAnswer['plan']>): Promise<Buffer> {
-  const response = await repeated(stop, () =>
+export async function fetchPlan(
+  control: Pick<Control, 'stop' | 'claimed'>,
+  plan: NonNullable<SourceAnswer['plan']>,
+): Promise<Buffer> {
+  const response = await repeated(control, () =>
     fetch(plan.url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) }),
   );
   const bytes = response.ok ? Buffer.from(await response.arrayBuffer()) : Buffer.alloc(0);

@@ -119,8 +119,7 @@ async function fetchSource(control: Control, places: Places, asked: Asked): Prom
     checkTree(await readTree(git, source.commit, request.path), request.path, settings.binary);
     const answer = await control.source(source);
     await checkout(git, places.cloneDir, source.commit, request.path);
-    if (answer.plan)
-      writeFileSync(join(places.runDir, 'plan'), await fetchPlan(control.stop, answer.plan), { mode: 0o600 });
+    if (answer.plan) writeFileSync(join(places.runDir, 'plan'), await fetchPlan(control, answer.plan), { mode: 0o600 });
     return answer;
   } finally {
     await key.drop();

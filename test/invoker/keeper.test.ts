@@ -142,6 +142,31 @@ describe('a worker that is not heard of', () => {
     expect(started()).toEqual([id, next]);
   });
 
+  test('is believed for one more lease when the clock was set back, and no longer', async () => {
+    const { plane, state } = await planeWith();
+    const { id } = await workerOf(plane);
+    plane.clock.now -= 3_600_000;
+    await plane.round();
+    plane.clock.now += times.leaseMs;
+    await plane.round();
+    expect(await state(id)).toBe('running');
+    expect(await plane.kinds(id)).toEqual(['accepted', 'started']);
+    plane.clock.now += 1;
+    await plane.round();
+    expect(await state(id)).toBe('lost');
+  });
+
+  test('keeps its run in a round that may let nothing expire', async () => {
+    const { plane, state, started } = await planeWith();
+    const { id } = await workerOf(plane);
+    const waiting = (await plane.submit({ path: 'prod/app' })).run.id;
+    plane.clock.now += times.leaseMs + 1;
+    await plane.round(false);
+    expect([await state(id), started()]).toEqual(['running', [id, waiting]]);
+    await plane.round(true);
+    expect(await state(id)).toBe('lost');
+  });
+
   test('keeps its run as long as it is heard of in time', async () => {
     const { plane, state } = await planeWith();
     const worker = await workerOf(plane);
@@ -205,6 +230,70 @@ describe('a run that has ended', () => {
     await must(worker.tell('phase', { phase: 'apply' }));
     await end(plane, worker, { outcome: 'succeeded' });
     expect(await plane.plans.has(planId)).toBe(false);
+  });
+
+  test('takes with it every plan that nobody can apply any more, and no other', async () => {
+    const { plane } = await planeWith();
+    const kept = async (...ids: readonly string[]) => {
+      const list = await plane.plans.list();
+      return ids.map(id => list.includes(id));
+    };
+    const settleSomething = async () => end(plane, await workerOf(plane, { path: 'staging/x' }), { outcome: 'failed' });
+    const old = await planned(plane, { path: 'staging/old' });
+    plane.clock.now += 3_600_000;
+    const [used, sibling] = [await planned(plane), await planned(plane)];
+    const failed = await workerOf(plane, { path: 'prod/failed' });
+    await begin(failed);
+    await storePlan(plane, failed);
+    await end(plane, failed, { outcome: 'failed' });
+    expect(await kept(old, used, sibling, failed.id)).toEqual([true, true, true, false]);
+    const apply = await workerOf(plane, { command: 'apply', planId: used });
+    await begin(apply);
+    expect(await kept(used, sibling)).toEqual([true, true]);
+    await end(plane, apply, { outcome: 'failed' });
+    expect(await kept(old, used, sibling)).toEqual([true, false, false]);
+    plane.clock.now += 23 * 3_600_000 - 1;
+    await settleSomething();
+    expect(await kept(old)).toEqual([true]);
+    plane.clock.now += 1;
+    const running = await workerOf(plane);
+    await begin(running);
+    await storePlan(plane, running);
+    await settleSomething();
+    expect(await kept(old, running.id)).toEqual([false, true]);
+    await end(plane, running, finished);
+    expect(await kept(running.id)).toEqual([true]);
+  });
+
+  test('leaves a plan alone whose run ends in the very moment in which it is looked at', async () => {
+    let meanwhile = async () => {};
+    const { plane } = await planeWith({
+      ledger: real => ({
+        ...real,
+        get: async id => {
+          const run = await real.get(id);
+          await meanwhile();
+          return run;
+        },
+        receipt: async id => {
+          const receipt = await real.receipt(id);
+          await meanwhile();
+          return receipt;
+        },
+      }),
+    });
+    const [ended, ending] = [await workerOf(plane, { path: 'prod/app' }), await workerOf(plane)];
+    await must(ended.tell('finish', { outcome: 'failed' }));
+    plane.gone.add(ended.id);
+    await begin(ending);
+    await storePlan(plane, ending);
+    meanwhile = async () => {
+      meanwhile = async () => {};
+      await must(ending.tell('finish', finished));
+    };
+    await plane.round();
+    expect(await plane.ledger.receipt(ending.id)).toMatchObject({ status: 'good' });
+    expect(await plane.plans.has(ending.id)).toBe(true);
   });
 
   test('was canceled before anything of it began, and leaves nothing to do', async () => {

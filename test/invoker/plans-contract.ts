@@ -71,20 +71,26 @@ export function plansContract(name: string, make: () => Promise<PlansUnderTest>)
       expect((await put(await grant())).status).toBe(201);
     });
 
-    test('takes a plan once', async () => {
+    test('takes a plan once: the same bytes again are the same plan, others are refused', async () => {
       const other = Buffer.from('another plan');
       const [first, second] = [await grant(), await grant(other)];
       expect((await put(first)).status).toBe(201);
-      expect((await put(first)).status).toBe(400);
+      for (const again of [first, await grant()]) expect((await put(again)).status).toBe(201);
       expect((await put(second, other)).status).toBe(400);
       expect((await download()).content).toEqual(bytes);
     });
 
-    test('takes a plan once from two that come at once', async () => {
-      const url = await grant();
-      const statuses = (await Promise.all([put(url), put(url), put(url)])).map(({ status }) => status);
-      expect(statuses.sort()).toEqual([201, 400, 400]);
-      expect((await download()).content).toEqual(bytes);
+    test('takes a plan once from many that come at once', async () => {
+      const other = Buffer.from('another plan');
+      const [mine, theirs] = [await grant(), await grant(other)];
+      const [answers, others] = await Promise.all([
+        Promise.all([put(mine), put(mine), put(mine)]),
+        Promise.all([put(theirs, other), put(theirs, other)]),
+      ]);
+      const [statuses, otherStatuses] = [answers, others].map(all => new Set(all.map(({ status }) => status)));
+      const isMine = answers[0]?.status === 201;
+      expect([...(statuses ?? []), ...(otherStatuses ?? [])]).toEqual(isMine ? [201, 400] : [400, 201]);
+      expect((await download()).content).toEqual(isMine ? bytes : other);
     });
 
     test('lets no grant be changed: not its plan, digest, size, time, nor use', async () => {
@@ -133,6 +139,17 @@ export function plansContract(name: string, make: () => Promise<PlansUnderTest>)
       expect((await fetch(down)).status).toBe(404);
       made.wait(10 * 60 * 1000 - 1);
       expect((await download()).status).toBe(200);
+    });
+
+    test('lists the plans that it keeps', async () => {
+      expect(await plans.list()).toEqual([]);
+      const other = newRunId();
+      await put(await grant());
+      await put(await grant(bytes, other));
+      await plans.grantUpload(newRunId(), bound(bytes));
+      expect([...(await plans.list())].sort()).toEqual([planId, other].sort());
+      await plans.remove(other);
+      expect(await plans.list()).toEqual([planId]);
     });
 
     test('forgets a plan that is removed, and one that was never there', async () => {

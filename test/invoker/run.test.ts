@@ -30,6 +30,7 @@ import {
   ticketHash,
   times,
   tokenHash,
+  workingRun,
 } from './sample-run.ts';
 
 const noWorker: Problem = { code: 'E_WORKER_START', message: 'no worker' };
@@ -56,7 +57,10 @@ const steps: Readonly<
     step: run => cancel(run, t0),
     legal: { queued: 'canceled', starting: 'canceled', running: 'running' },
   },
-  'finish succeeded': { step: run => finish(run, { outcome: 'succeeded' }, t0), legal: { running: 'succeeded' } },
+  'finish succeeded': {
+    step: run => finish({ ...run, phase: run.request.command }, { outcome: 'succeeded' }, t0),
+    legal: { running: 'succeeded' },
+  },
   'finish failed': { step: run => finish(run, { outcome: 'failed' }, t0), legal: { running: 'failed' } },
   'finish canceled': { step: run => finish(run, { outcome: 'canceled' }, t0), legal: { running: 'canceled' } },
   'finish timed_out': { step: run => finish(run, { outcome: 'timed_out' }, t0), legal: { running: 'timed_out' } },
@@ -171,7 +175,16 @@ describe('cancel', () => {
   test('ends a run that has no worker yet, and asks a worker to stop', () => {
     expect(value(cancel(queuedRun(), t0))).toMatchObject({ occupied: false, error: { code: 'E_CANCELED' } });
     expect(value(cancel(startingRun(), t0))).toMatchObject({ occupied: true, error: { code: 'E_CANCELED' } });
-    expect(value(cancel(runningRun(), t0))).toMatchObject({ cancelRequested: true, state: 'running' });
+    expect(value(cancel(runningRun(), t0))).toMatchObject({
+      cancelRequested: true,
+      canceledAt: t0,
+      state: 'running',
+    });
+  });
+
+  test('counts from the first time', () => {
+    const run = value(cancel(runningRun(), t0));
+    expect(value(cancel(run, t0 + 5))).toBe(run);
   });
 });
 
@@ -186,7 +199,7 @@ describe('finish', () => {
   };
 
   test('keeps what the worker found out', () => {
-    const { hasChanges, counts, changes, tool, serial } = value(finish(runningRun(), report, t0));
+    const { hasChanges, counts, changes, tool, serial } = value(finish(workingRun(), report, t0));
     expect({ hasChanges, counts, changes, tool, serial }).toEqual({
       hasChanges: true,
       counts: report.counts,
@@ -197,12 +210,28 @@ describe('finish', () => {
   });
 
   test('keeps no serial number that was not told', () => {
-    expect(value(finish(runningRun(), { outcome: 'succeeded', state: {} }, t0)).serial).toEqual({});
+    expect(value(finish(workingRun(), { outcome: 'succeeded', state: {} }, t0)).serial).toEqual({});
   });
 
   test('drops the error of a success', () => {
-    const run = value(finish(runningRun(), { outcome: 'succeeded', error: { code: 'E_PLAN', message: 'no' } }, t0));
+    const run = value(finish(workingRun(), { outcome: 'succeeded', error: { code: 'E_PLAN', message: 'no' } }, t0));
     expect(run).not.toHaveProperty('error');
+  });
+
+  test.each(['plan', 'apply'] as const)('is no success of a run that has not begun its %s', command => {
+    const success = (run: RunRecord) => finish(run, { outcome: 'succeeded' }, t0);
+    const settled = resolved(runningRun({ command }));
+    const initialised = value(advance(settled, 'init', t0));
+    for (const run of [runningRun({ command }), settled, initialised, value(advance(initialised, 'finish', t0))])
+      expect(success(run)).toMatchObject({
+        ok: false,
+        problem: { code: 'E_BAD_REQUEST', message: `this run has not begun its ${command}` },
+      });
+    const working = workingRun({ command });
+    for (const run of [working, value(advance(working, 'finish', t0))])
+      expect(success(run)).toMatchObject({ ok: true, value: { state: 'succeeded' } });
+    for (const outcome of ['failed', 'canceled', 'timed_out'] as const)
+      expect(finish(settled, { outcome }, t0)).toMatchObject({ ok: true, value: { state: outcome } });
   });
 
   test('gives a failure without a reason one', () => {
@@ -211,6 +240,16 @@ describe('finish', () => {
 
   test.each([
     ['E_PLAN', 'E_PLAN'],
+    ['E_CANCELED', 'E_CANCELED'],
+    ['E_REF_NOT_FOUND', 'E_REF_NOT_FOUND'],
+    ['E_COMMAND_NOT_ALLOWED', 'E_COMMAND_NOT_ALLOWED'],
+    ['E_PLAN_STALE', 'E_PLAN_STALE'],
+    ['E_SCHEMA', 'E_WORKER'],
+    ['E_RUN_ENDED', 'E_WORKER'],
+    ['E_UNAUTHENTICATED', 'E_WORKER'],
+    ['E_TOKEN_REF', 'E_WORKER'],
+    ['E_BUSY', 'E_WORKER'],
+    ['E_INTERNAL', 'E_WORKER'],
     ['E_MADE_UP', 'E_WORKER'],
     ['constructor', 'E_WORKER'],
   ])('takes the code %s for %s', (told, kept) => {
@@ -221,7 +260,8 @@ describe('finish', () => {
 
 describe('expire', () => {
   const leaseEnd = t0 + times.leaseMs;
-  const alive = { ...runningRun(), leaseUntil: t0 + 10 * times.deadlineMs };
+  /** It was heard of just now. */
+  const alive = (now: number, run = runningRun()) => value(beat(run, now, times.leaseMs));
 
   test('leaves a run alone up to the last instant of its lease', () => {
     for (const run of [startingRun(), runningRun()]) expect(expire(run, leaseEnd, times)).toBeUndefined();
@@ -239,23 +279,47 @@ describe('expire', () => {
     const lost = expire(runningRun(), leaseEnd + 1, times);
     expect(lost).toMatchObject({ state: 'lost', occupied: true, error: { code: 'E_LOST', fix: 'ask again' } });
     const applying = value(advance(resolved(runningRun({ command: 'apply' })), 'apply', t0));
-    expect(expire(applying, leaseEnd + 1, times)?.error?.fix).toBe(
-      'plan the path again to see what was done',
-    );
+    expect(expire(applying, leaseEnd + 1, times)?.error?.fix).toBe('plan the path again to see what was done');
   });
 
   test('gives a worker the overtime to end itself at the deadline, and no more', () => {
     const last = t0 + times.deadlineMs + times.overtimeMs;
-    expect(expire(alive, last, times)).toBeUndefined();
-    expect(expire(alive, last + 1, times)).toMatchObject({
+    expect(expire(alive(last), last, times)).toBeUndefined();
+    expect(expire(alive(last + 1), last + 1, times)).toMatchObject({
       state: 'timed_out',
       error: { code: 'E_TIMED_OUT' },
     });
   });
 
   test('knows no deadline where none was set', () => {
-    const { deadline: _, ...endless } = alive;
-    expect(expire(endless, t0 + 2 * times.deadlineMs, times)).toBeUndefined();
+    const later = t0 + 2 * times.deadlineMs;
+    const { deadline: _, ...endless } = alive(later);
+    expect(expire(endless, later, times)).toBeUndefined();
+  });
+
+  test('ends a run as canceled whose worker goes on longer than the overtime after that', () => {
+    const canceledAt = t0 + 500;
+    const run = value(cancel(runningRun(), canceledAt));
+    const last = canceledAt + times.overtimeMs;
+    expect(expire(alive(last, run), last, times)).toBeUndefined();
+    expect(expire(alive(last + 1, run), last + 1, times)).toMatchObject({
+      state: 'canceled',
+      occupied: true,
+      error: { code: 'E_CANCELED' },
+    });
+  });
+
+  test.each([
+    ['was given out', startingRun],
+    ['runs', runningRun],
+  ])('lets a lease last one lease when the clock was set back while a run %s', (_, made) => {
+    const run = made();
+    const back = t0 - 3_600_000;
+    const clamped = expire(run, back, times);
+    expect(clamped).toEqual({ ...run, leaseUntil: back + times.leaseMs });
+    if (clamped === undefined) throw new Error('it was clamped');
+    expect(expire(clamped, back + times.leaseMs, times)).toBeUndefined();
+    expect(expire(clamped, back + times.leaseMs + 1, times)?.state).toBe(run.state === 'starting' ? 'failed' : 'lost');
   });
 
   test.each([...endStates, 'queued' as const])('leaves a run alone that is %s', state => {

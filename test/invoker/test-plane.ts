@@ -80,7 +80,7 @@ export interface Plane {
   readonly log: () => string;
   readonly setPolicy: (text: string) => void;
   /** One round of the keeper. */
-  readonly round: () => Promise<void>;
+  readonly round: (mayExpire?: boolean) => Promise<void>;
   /** An object is sent as JSON, a string or bytes as they are. */
   readonly ask: <Body = unknown>(method: Method, url: string, sent?: Sent) => Promise<Answer<Body>>;
   readonly submit: (request?: Partial<RequestBody>) => Promise<Created>;
@@ -179,7 +179,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     wakes: () => wakes,
     log: () => logged.join(''),
     setPolicy,
-    round: () => keep({ ledger, launcher, plans, now, startMs: times.startMs, patience: times, workers }),
+    round: mayExpire =>
+      keep({ ledger, launcher, plans, now, startMs: times.startMs, patience: times, workers }, mayExpire),
     ask,
     submit: async request => {
       const answer = await ask<Created>('POST', '/v1/runs', {

@@ -217,8 +217,13 @@ describe('a denial', () => {
   test.each<[string, Asker, string]>([
     [
       'the claim that is wanted and the one given',
-      gitlabAsker({ project_id: '9', job_project_id: '9' }),
-      'rule `r0` wants claim `project_id` to be `20` or `21`, the token says `9`',
+      gitlabAsker({ environment: 'staging' }),
+      'rule `r0` wants claim `environment` to be `prod`, the token says `staging`',
+    ],
+    [
+      'nothing of what is wanted to a job of another project',
+      gitlabAsker({ project_id: '9', job_project_id: '9', environment: 'staging' }),
+      'rule `r0` wants another `project_id`, the token says `9`',
     ],
     [
       'the claim that is missing',

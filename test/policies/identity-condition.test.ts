@@ -49,24 +49,33 @@ describe('a condition', () => {
       { environment_protected: undefined },
       ['environment_protected'],
     ],
-    ['more than one claim', { user_id: 1, project_id: 1 }, {}, ['user_id', 'project_id']],
+    ['more than one claim', { user_id: 1, project_id: 1 }, {}, ['project_id', 'user_id']],
   ])('is not met by %s', (_, body, claims, wrong) => {
     expect(unmetBy(body, claims)).toEqual(wrong);
   });
 
   test('is not met by what objects have of themselves', () => {
-    const condition = { issuer: 'gitlab', claims: [{ claim: 'constructor', oneOf: new Set(['']) }] };
-    expect(unmet(condition, identityOf())).toEqual([{ claim: 'constructor', wanted: [''], given: undefined }]);
+    const condition = {
+      issuer: 'gitlab',
+      project: 'project_id',
+      claims: [{ claim: 'constructor', oneOf: new Set(['']) }],
+    };
+    expect(unmet(condition, identityOf())).toEqual([
+      { claim: 'constructor', wanted: [''], given: undefined, isSecret: true },
+    ]);
   });
 
   test('is met by no token of another issuer, and says so alone', () => {
     const condition = conditionOf('other', kinds.gitlab, { project_id: 1 });
-    expect(unmet(condition, identityOf())).toEqual([{ claim: 'iss', wanted: ['other'], given: 'gitlab' }]);
+    expect(unmet(condition, identityOf())).toEqual([
+      { claim: 'iss', wanted: ['other'], given: 'gitlab', isSecret: false },
+    ]);
   });
 
   test('of a claim without a form is met by exactly its text', () => {
     expect(conditionOf('gitlab', kinds.gitlab, { shoe_size: 42 })).toEqual({
       issuer: 'gitlab',
+      project: 'project_id',
       claims: [{ claim: 'shoe_size', oneOf: new Set(['42']) }],
     });
   });

@@ -76,7 +76,7 @@ type Tokens = Static<typeof TokensSchema>;
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { policy, dataDir = temporaryDirectory('data'), env = {}, ownGroup = false } = options;
   const policyFile = join(temporaryDirectory('policy'), 'allowlist.yaml');
-  writeFileSync(policyFile, typeof policy === 'string' ? policy : stringify(policy));
+  writeFileSync(policyFile, typeof policy === 'string' ? policy : stringify(policy, { aliasDuplicateObjects: false }));
   const args = [join(dist(), 'infra-deployer-server.js'), ...flags(options, policyFile, dataDir)];
 
   let child: Child;

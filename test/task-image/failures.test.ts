@@ -58,8 +58,8 @@ describe.skipIf(requires('sshd', 'terraform'))('a run whose repository', { timeo
     server = await startServer({ policy: JSON.stringify({ version: 1, repositories }) });
   });
   afterAll(async () => {
-    await server.stop();
-    await sshd.stop();
+    await server?.stop();
+    await sshd?.stop();
   });
 
   const asked = (differences: Partial<RequestBody> = {}): RequestBody => ({

@@ -9,7 +9,6 @@ import { problemFrom, silentControl } from './parts.ts';
 const bytes = Buffer.from([0, 1, 2, 0xff, 0x0a]);
 const plan = { planId: 'r_x', size: bytes.length, digest: createHash('sha256').update(bytes).digest('hex') };
 
-const stop = new AbortController().signal;
 let close = () => {};
 afterEach(() => close());
 
@@ -26,7 +25,7 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 describe('a stored plan', () => {
   test('comes back byte for byte', async () => {
     const url = await serve((_request, response) => response.end(bytes));
-    expect(await fetchPlan(new AbortController().signal, { ...plan, url })).toEqual(bytes);
+    expect(await fetchPlan(silentControl(), { ...plan, url })).toEqual(bytes);
   });
 
   test.each([
@@ -37,7 +36,7 @@ describe('a stored plan', () => {
     ['is not there', 404, bytes],
   ])('that %s is refused', async (_what, status, body) => {
     const url = await serve((_request, response) => response.writeHead(status).end(body));
-    expect(await problemFrom(() => fetchPlan(new AbortController().signal, { ...plan, url }))).toMatchObject({
+    expect(await problemFrom(() => fetchPlan(silentControl(), { ...plan, url }))).toMatchObject({
       code: 'E_PLAN_DAMAGED',
     });
   });
@@ -47,7 +46,7 @@ describe('a stored plan', () => {
       if (request.url === '/elsewhere') response.end(bytes);
       else response.writeHead(302, { location: '/elsewhere' }).end();
     });
-    await expect(fetchPlan(new AbortController().signal, { ...plan, url })).rejects.toThrow();
+    await expect(fetchPlan(silentControl(), { ...plan, url })).rejects.toThrow();
   });
 });
 
@@ -59,7 +58,7 @@ describe('a store that does not answer', () => {
       if (asked < 3) request.destroy();
       else response.end(bytes);
     });
-    expect(await fetchPlan(stop, { ...plan, url })).toEqual(bytes);
+    expect(await fetchPlan(silentControl(), { ...plan, url })).toEqual(bytes);
   });
 
   test('is not asked again once the run must stop', async () => {
@@ -70,7 +69,7 @@ describe('a store that does not answer', () => {
       stopping.abort('lost');
       request.destroy();
     });
-    await expect(fetchPlan(stopping.signal, { ...plan, url })).rejects.toThrow();
+    await expect(fetchPlan({ ...silentControl(), stop: stopping.signal }, { ...plan, url })).rejects.toThrow();
     expect(asked).toBe(1);
   });
 });

@@ -56,8 +56,8 @@ describe.skipIf(requires('sshd', 'terraform'))('a run that is canceled', { timeo
   });
   afterAll(async () => {
     silent.close();
-    await server.stop();
-    await sshd.stop();
+    await server?.stop();
+    await sshd?.stop();
   });
 
   const asked = (path: string, differences: Partial<RequestBody> = {}): RequestBody => ({

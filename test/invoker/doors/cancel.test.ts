@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Run } from '../../../policies/contract/run.ts';
-import { type ErrorAnswer, type Plane, testPlane, tokens } from '../test-plane.ts';
+import { type ErrorAnswer, type Plane, testPlane, times, tokens } from '../test-plane.ts';
 import { begin, end, finished, must, source, workerOf } from '../test-worker.ts';
 
 const token = tokens.deploy;
@@ -48,6 +48,27 @@ describe('cancel', () => {
     await must(worker.tell('source', source));
     await end(plane, worker, { outcome: 'canceled', error: { code: 'E_CANCELED', message: 'the run was canceled' } });
     expect(await plane.shown(worker.id)).toMatchObject({ state: 'canceled', exitCode: 1 });
+  });
+
+  test('ends the run of a worker that goes on all the same, after the overtime', async () => {
+    const worker = await workerOf(plane);
+    await cancel(worker.id);
+    const last = plane.clock.now + times.overtimeMs;
+    while (plane.clock.now < last) {
+      plane.clock.now = Math.min(last, plane.clock.now + times.leaseMs);
+      await must(worker.tell('heartbeat', {}));
+      await plane.round();
+    }
+    expect((await plane.shown(worker.id)).state).toBe('running');
+    plane.clock.now += 1;
+    await plane.round();
+    expect(await plane.shown(worker.id)).toMatchObject({
+      state: 'canceled',
+      error: { code: 'E_CANCELED' },
+      exitCode: 1,
+    });
+    expect(await plane.kinds(worker.id)).toEqual(['accepted', 'started', 'cancel', 'ended']);
+    expect(await worker.refused('heartbeat', {})).toEqual([409, 'E_RUN_ENDED']);
   });
 
   test('is refused for a run that has ended', async () => {

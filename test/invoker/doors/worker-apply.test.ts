@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { otherPolicy, type Plane, planOnlyPolicy, testPlane } from '../test-plane.ts';
-import { claimRun, end, finished, must, planned, source, storePlan, workerOf } from '../test-worker.ts';
+import { digestOf } from '../../../invoker/secret.ts';
+import { openPolicy, otherPolicy, type Plane, planOnlyPolicy, testPlane, times, tokens } from '../test-plane.ts';
+import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from '../test-worker.ts';
 
 let plane: Plane;
 beforeEach(async () => {
@@ -38,17 +39,68 @@ describe('the apply of a plan', () => {
   test('is refused, and stays out of the phase, when the receipt was spent meanwhile', async () => {
     const planId = await planned(plane);
     const worker = await applying(planId);
-    plane.database.exec("update receipts set status = 'stale'");
-    expect(await worker.refused('phase', { phase: 'apply' })).toEqual([409, 'E_PLAN_USED']);
+    for (const [status, code] of [
+      ['spent', 'E_PLAN_USED'],
+      ['stale', 'E_PLAN_STALE'],
+    ]) {
+      plane.database.exec(`update receipts set status = '${status}'`);
+      expect(await worker.refused('phase', { phase: 'apply' })).toEqual([409, code]);
+      expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'refused', run: worker.id, planId, code });
+    }
     expect(await plane.shown(worker.id)).toMatchObject({ phase: 'source', state: 'running' });
     expect(await plane.kinds(worker.id)).not.toContain('applying');
+  });
+
+  test('is refused when the receipt expired while it waited, and not a moment before', async () => {
+    const planId = await planned(plane);
+    const { expiresAt = '' } = (await plane.ledger.receipt(planId))?.receipt ?? {};
+    const late = await applying(planId);
+    plane.clock.now = Date.parse(expiresAt);
+    expect(await late.refused('phase', { phase: 'apply' })).toEqual([409, 'E_PLAN_EXPIRED']);
+    expect(await plane.kinds(late.id)).toEqual(['accepted', 'started', 'resolved', 'refused']);
+    expect((await plane.ledger.receipt(planId))?.status).toBe('good');
+    plane.clock.now -= 1;
+    await must(late.tell('phase', { phase: 'apply' }));
+  });
+
+  test('is refused for a receipt that was changed while it waited', async () => {
+    const worker = await applying(await planned(plane));
+    plane.database.exec("update receipts set receipt = replace(receipt, '2026-05-04', '2027-05-04')");
+    expect(await worker.refused('phase', { phase: 'apply' })).toEqual([409, 'E_PLAN_DAMAGED']);
+  });
+
+  test('is refused once the run is canceled, and the receipt stays good', async () => {
+    const planId = await planned(plane);
+    const worker = await applying(planId);
+    await plane.ask('POST', `/v1/runs/${worker.id}/cancel`, { token: tokens.deploy });
+    expect(await worker.refused('phase', { phase: 'apply' })).toEqual([403, 'E_CANCELED']);
+    expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'refused', code: 'E_CANCELED', run: worker.id });
+    expect((await plane.ledger.receipt(planId))?.status).toBe('good');
+    await end(plane, worker, { outcome: 'canceled' });
+    const again = await applying(planId);
+    await must(again.tell('phase', { phase: 'apply' }));
+    await plane.ask('POST', `/v1/runs/${again.id}/cancel`, { token: tokens.deploy });
+    // It has begun: it is told to stop, not that it may not.
+    expect(await must(again.tell('phase', { phase: 'apply' }))).toEqual({ stop: 'canceled' });
+  });
+
+  test('is recorded with the policy under which it began', async () => {
+    const worker = await applying(await planned(plane));
+    const later = `${openPolicy}# reviewed\n`;
+    plane.setPolicy(later);
+    await must(worker.tell('phase', { phase: 'apply' }));
+    expect((await plane.trail()).at(-1)?.event).toMatchObject({
+      kind: 'applying',
+      run: worker.id,
+      policyDigest: digestOf(later),
+    });
   });
 
   test('shows what its plan said would change, once that is done', async () => {
     const counts = { create: 1, update: 0, delete: 0, replace: 0 };
     const changes = [{ address: 'aws_eip.nat', action: 'create' as const }];
     const plan = await workerOf(plane);
-    await must(plan.tell('source', source));
+    await begin(plan);
     await storePlan(plane, plan);
     await end(plane, plan, { ...finished, counts, changes });
     const worker = await applying(plan.id);
@@ -96,6 +148,11 @@ describe('a policy that changes', () => {
     expect(await worker.refused('source', source)).toEqual([403, 'E_REF_NOT_ALLOWED']);
     plane.setPolicy(otherPolicy);
     expect(await worker.refused('source', source)).toEqual([403, 'E_REPO_NOT_ALLOWED']);
+    const refusals = (await plane.trail()).filter(({ event }) => event.kind === 'refused').map(({ event }) => event);
+    expect(refusals).toMatchObject([
+      { run: worker.id, code: 'E_REF_NOT_ALLOWED' },
+      { run: worker.id, code: 'E_REPO_NOT_ALLOWED' },
+    ]);
   });
 
   test('before the apply begins: it does not begin, and the receipt stays good', async () => {
@@ -105,11 +162,24 @@ describe('a policy that changes', () => {
     plane.setPolicy(planOnlyPolicy);
     expect(await worker.refused('phase', { phase: 'apply' })).toEqual([403, 'E_COMMAND_NOT_ALLOWED']);
     expect((await plane.ledger.receipt(planId))?.status).toBe('good');
+    expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'refused', code: 'E_COMMAND_NOT_ALLOWED' });
+  });
+
+  test('for the ref that was found, before the apply begins: it does not begin', async () => {
+    const planId = await planned(plane);
+    const worker = await workerOf(plane, { command: 'apply', planId });
+    await must(worker.tell('source', source));
+    // What was asked for, `main`, may still be the tag: what it turned out to be may not be applied any more.
+    plane.setPolicy(openPolicy.replace('refs: [refs/heads/main]', 'refs: [refs/tags/main]'));
+    expect(await worker.refused('phase', { phase: 'apply' })).toEqual([403, 'E_REF_NOT_ALLOWED']);
+    expect((await plane.ledger.receipt(planId))?.status).toBe('good');
+    plane.setPolicy(openPolicy);
+    await must(worker.tell('phase', { phase: 'apply' }));
   });
 
   test('while a plan runs: the run ends as it says, and no receipt is left', async () => {
     const worker = await workerOf(plane);
-    await must(worker.tell('source', source));
+    await begin(worker);
     await storePlan(plane, worker);
     plane.setPolicy(otherPolicy);
     await must(worker.tell('finish', finished));

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { SourceAnswer } from '../../../policies/contract/worker.ts';
 import { commitA } from '../sample-run.ts';
 import { type Plane, testPlane, times } from '../test-plane.ts';
-import { finished, must, source, storePlan, type TestWorker, upload, workerOf } from '../test-worker.ts';
+import { begin, finished, must, source, storePlan, type TestWorker, upload, workerOf } from '../test-worker.ts';
 
 let plane: Plane;
 beforeEach(async () => {
@@ -10,15 +9,14 @@ beforeEach(async () => {
 });
 
 describe('finish', () => {
-  const resolved = async () => {
+  const planning = async () => {
     const worker = await workerOf(plane);
-    const { keepPlan } = await must(worker.tell<SourceAnswer>('source', source));
-    expect(keepPlan).toBe(true);
+    expect(await begin(worker)).toEqual({ keepPlan: true });
     return worker;
   };
 
   test('leaves a receipt that says what the plan was made from', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     await storePlan(plane, worker);
     const tool = { binary: 'terraform', version: '1.11.4' };
     await must(worker.tell('finish', { ...finished, tool, lockDigest: upload.digest }));
@@ -43,7 +41,7 @@ describe('finish', () => {
   });
 
   test('leaves a receipt of a plan of which the worker says nothing else', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     await storePlan(plane, worker);
     await must(worker.tell('finish', { outcome: 'succeeded' }));
     const { receipt } = (await plane.ledger.receipt(worker.id)) ?? {};
@@ -62,14 +60,14 @@ describe('finish', () => {
       },
     ],
   ])('leaves no receipt when the plan %s', async (_, ending) => {
-    const worker = await resolved();
+    const worker = await planning();
     await ending(worker);
     expect(await plane.ledger.receipt(worker.id)).toBeUndefined();
     expect(await plane.shown(worker.id)).not.toHaveProperty('planId');
   });
 
   test('counts once, however often it is told', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     const wakes = plane.wakes();
     const answers = [];
     for (let time = 0; time < 3; time++) answers.push(await must(worker.tell('finish', finished)));
@@ -81,7 +79,7 @@ describe('finish', () => {
   });
 
   test('keeps the words of a worker without what a terminal obeys, and only codes that are known', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     const evil = 'a\u001b[31mb\u001b]8;;http://evil\u0007c\r\n\u0000d';
     await must(
       worker.tell('finish', {
@@ -99,8 +97,43 @@ describe('finish', () => {
     });
   });
 
+  test('is no success of a run that has not begun what it is for', async () => {
+    const worker = await workerOf(plane);
+    const succeeds = () => worker.refused('finish', finished);
+    expect(await succeeds()).toEqual([400, 'E_BAD_REQUEST']);
+    await must(worker.tell('source', source));
+    for (const phase of ['init', 'finish']) {
+      await must(worker.tell('phase', { phase }));
+      expect(await succeeds()).toEqual([400, 'E_BAD_REQUEST']);
+    }
+    expect(await plane.shown(worker.id)).toMatchObject({ state: 'running' });
+    await must(worker.tell('finish', { outcome: 'failed' }));
+  });
+
+  test('keeps as many changes as one answer can hold', async () => {
+    const worker = await planning();
+    const changes = Array.from({ length: 1000 }, (_, n) => ({
+      address: `${n}`.padEnd(900, 'x'),
+      action: 'create' as const,
+    }));
+    await must(worker.tell('finish', { ...finished, changes }));
+    const kept = (await plane.shown(worker.id)).changes ?? [];
+    expect(kept).toEqual(changes.slice(0, kept.length));
+    expect(kept.length).toBeGreaterThan(150);
+    expect(JSON.stringify(kept).length).toBeLessThan(150_000);
+  });
+
+  test.each(['E_SCHEMA', 'E_UNAUTHENTICATED', 'E_BUSY'])(
+    'is never for a reason that only a door has: %s',
+    async code => {
+      const worker = await planning();
+      await must(worker.tell('finish', { outcome: 'failed', error: { code, message: 'no' } }));
+      expect(await plane.shown(worker.id)).toMatchObject({ error: { code: 'E_WORKER', message: 'no' }, exitCode: 1 });
+    },
+  );
+
   test('may carry a message of its own without a fix', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     await must(worker.tell('finish', { outcome: 'failed', error: { code: 'E_PLAN', message: 'no' } }));
     expect((await plane.shown(worker.id)).error).toEqual({ code: 'E_PLAN', message: 'no' });
   });
@@ -111,11 +144,11 @@ describe('finish', () => {
     { outcome: 'succeeded', planId: 'x' },
     { outcome: 'succeeded', changes: Array.from({ length: 2001 }, () => ({ address: 'x', action: 'create' })) },
   ])('is refused in another shape (%#)', async body => {
-    expect(await (await resolved()).refused('finish', body)).toEqual([400, 'E_SCHEMA']);
+    expect(await (await planning()).refused('finish', body)).toEqual([400, 'E_SCHEMA']);
   });
 
   test('comes too late for a run whose lease is over', async () => {
-    const worker = await resolved();
+    const worker = await planning();
     plane.clock.now += times.leaseMs + 1;
     await plane.round();
     expect(await worker.refused('finish', finished)).toEqual([409, 'E_RUN_ENDED']);

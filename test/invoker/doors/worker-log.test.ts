@@ -40,6 +40,25 @@ describe('log', () => {
     expect((await send(1024 * 1024)).status).toBe(200);
   });
 
+  test('keeps 64 Mi characters of a run, says where it ends, and lets the run go on', async () => {
+    const worker = await workerOf(plane);
+    const run = await plane.ledger.get(worker.id);
+    if (run === undefined) throw new Error('it is there');
+    await plane.ledger.transition(run.version, { ...run, logged: 64 * 1024 * 1024 - 3 });
+    const cut = '\u2026 infra-deployer keeps no more of this output: it is too long';
+    for (const [seq, texts] of [['abc'], ['d', 'e'], ['f']].entries())
+      await must(worker.tell('log', { seq, lines: lines(...texts) }));
+    expect(await read(worker)).toEqual(['abc', 'd', 'e', cut]);
+    expect(await worker.refused('log', { seq: 4, lines: [] })).toEqual([400, 'E_BAD_REQUEST']);
+    expect((await plane.shown(worker.id)).state).toBe('running');
+  });
+
+  test('counts the characters of all batches', async () => {
+    const worker = await workerOf(plane);
+    for (const seq of [0, 1]) await must(worker.tell('log', { seq, lines: lines('12345', '678') }));
+    expect((await plane.ledger.get(worker.id))?.logged).toBe(16);
+  });
+
   test.each([
     [{ seq: -1, lines: [] }],
     [{ seq: 0, lines: [{ phase: 'plan', text: 7 }] }],

@@ -15,9 +15,26 @@ describe('source', () => {
     expect(await must(worker.tell('source', { ...source, tip: commitB }))).toEqual({ keepPlan: true });
     expect(await plane.shown(worker.id)).toMatchObject({ ref: source.ref, commit: commitA, tip: commitB });
     expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'resolved', commit: commitA, ref: source.ref });
-    for (const again of [source, { ...source, commit: commitB }])
+    for (const again of [source, { ...source, commit: commitB, tip: commitB }])
       expect(await worker.refused('source', again)).toEqual([400, 'E_BAD_REQUEST']);
     expect((await plane.shown(worker.id)).commit).toBe(commitA);
+  });
+
+  test('that is told twice, since the first answer got lost, is answered and recorded as one', async () => {
+    const worker = await workerOf(plane);
+    const tell = () => must(worker.tell('source', source));
+    expect([await tell(), await tell()]).toEqual([{ keepPlan: true }, { keepPlan: true }]);
+    await must(worker.tell('phase', { phase: 'plan' }));
+    expect(await tell()).toEqual({ keepPlan: true });
+    expect(await worker.refused('source', { ...source, ref: 'refs/tags/main' })).toEqual([400, 'E_BAD_REQUEST']);
+    expect(await plane.kinds(worker.id)).toEqual(['accepted', 'started', 'resolved', 'refused']);
+  });
+
+  test('that is told twice gives an apply its plan twice', async () => {
+    const planId = await planned(plane);
+    const worker = await workerOf(plane, { command: 'apply' });
+    const tell = () => must(worker.tell<SourceAnswer>('source', source));
+    for (const { plan } of [await tell(), await tell()]) expect(plan).toMatchObject({ planId, ...upload });
   });
 
   test('keeps the plan only of a ref that may be applied', async () => {
@@ -41,6 +58,10 @@ describe('source', () => {
     const worker = await workerOf(plane, { sha: commitA });
     expect(await worker.refused('source', { ...source, ...part })).toEqual(answer);
     expect(await plane.shown(worker.id)).not.toHaveProperty('commit');
+    // What has no form never was an attempt.
+    const refusals = (await plane.trail()).filter(({ event }) => event.kind === 'refused').map(({ event }) => event);
+    const [, code] = answer;
+    expect(refusals).toMatchObject(code === 'E_SCHEMA' ? [] : [{ code, run: worker.id, caller: 'deploy token' }]);
   });
 
   test('gives an apply the one plan that fits, by a url of its own', async () => {
@@ -79,21 +100,26 @@ describe('phase', () => {
   });
 });
 describe('plan', () => {
-  test('is granted once, for what the run says of itself', async () => {
+  test('is granted once, for what the run says of itself, however often it is asked for', async () => {
     const worker = await workerOf(plane);
     expect(await worker.refused('plan', upload)).toEqual([400, 'E_BAD_REQUEST']);
     await must(worker.tell('source', source));
     const { url } = await must(worker.tell<{ url: string }>('plan', upload));
     expect(url).toContain(`/plans/${worker.id}?digest=${upload.digest}&size=${upload.size}&`);
-    expect(await worker.refused('plan', upload)).toEqual([400, 'E_BAD_REQUEST']);
+    expect(await must(worker.tell<{ url: string }>('plan', upload))).toEqual({ url });
+    for (const other of [{ size: upload.size + 1 }, { digest: 'b'.repeat(64) }])
+      expect(await worker.refused('plan', { ...upload, ...other })).toEqual([400, 'E_BAD_REQUEST']);
   });
 
-  test.each([{ ...upload, size: 0 }, { ...upload, digest: 'x' }, { digest: upload.digest }, { ...upload, key: 'x' }])(
-    'is refused for %j',
-    async body => {
-      const worker = await workerOf(plane);
-      await must(worker.tell('source', source));
-      expect(await worker.refused('plan', body)).toEqual([400, 'E_SCHEMA']);
-    },
-  );
+  test.each([
+    { ...upload, size: 0 },
+    { ...upload, size: 256 * 1024 * 1024 + 1 },
+    { ...upload, digest: 'x' },
+    { digest: upload.digest },
+    { ...upload, key: 'x' },
+  ])('is refused for %j', async body => {
+    const worker = await workerOf(plane);
+    await must(worker.tell('source', source));
+    expect(await worker.refused('plan', body)).toEqual([400, 'E_SCHEMA']);
+  });
 });

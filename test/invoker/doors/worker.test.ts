@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { newRunId } from '../../../invoker/secret.ts';
+import { checkPolicy } from '../../../policies/check-policy.ts';
 import { commitA } from '../sample-run.ts';
-import { type ErrorAnswer, type Plane, testPlane, times, tokens } from '../test-plane.ts';
+import { type ErrorAnswer, openPolicy, otherPolicy, type Plane, testPlane, times, tokens } from '../test-plane.ts';
 import { claimRun, finished, must, source, type TestWorker, upload, workerOf } from '../test-worker.ts';
 
 /** Every operation with a body that it takes, in an order in which a plan may tell them. */
@@ -32,13 +33,27 @@ describe('claim', () => {
       mode: 'normal',
       request: { command: 'plan', path: 'prod/vpc', ref: 'main', sha: commitA },
       repoName: 'infra-live',
-      repository: { url: '/srv/infra-live.git' },
+      policy: { version: 1, repositories: { 'infra-live': { url: '/srv/infra-live.git' } } },
+      asker: { planners: [] },
       commit: commitA,
       leaseMs: times.leaseMs,
       deadlineMs: 30 * 60_000,
     });
     expect((await plane.trail()).at(-1)?.event).toMatchObject({ kind: 'started', run: run.id });
     expect((await plane.shown(run.id)).state).toBe('running');
+  });
+
+  test('hands over the policy with the repository of the run, and no other', async () => {
+    const [, otherRepositories = ''] = otherPolicy
+      .replaceAll('/srv/infra-live', '/srv/another')
+      .split('repositories:\n');
+    plane.setPolicy(openPolicy + otherRepositories);
+    const { run } = await plane.submit({ repo: 'another' });
+    const { policy, asker } = (await claimRun(plane, run.id)).claimed;
+    expect(checkPolicy(policy)).toMatchObject({ ok: true });
+    expect(policy).toMatchObject({ repositories: { another: { url: '/srv/another.git' } } });
+    expect(JSON.stringify(policy)).not.toContain('infra-live');
+    expect(asker).toEqual({ planners: [] });
   });
 
   test('takes a ticket once, and from one worker only', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { buildApp } from '../../../invoker/app.ts';
@@ -59,6 +60,41 @@ test.each([0, 12, 28, 47])('a plan of which byte %i was changed is refused, as a
     const response = await fetch(await here.plans.grantDownload(planId));
     expect([response.status, await response.text()]).toEqual([409, expect.stringContaining('E_PLAN_DAMAGED')]);
   }
+});
+
+/** Sends a head and what is given of a body, and waits for the answer. */
+const answerTo = (url: string, headers: readonly string[], body = ''): Promise<string> => {
+  const { port, pathname, search } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), '127.0.0.1', () => {
+      const head = [`PUT ${pathname}${search} HTTP/1.1`, 'host: x', 'content-type: application/octet-stream'];
+      socket.write([...head, ...headers, '', body].join('\r\n'));
+    });
+    socket.once('data', data => {
+      socket.destroy();
+      resolve(`${data}`);
+    });
+    socket.on('error', reject);
+  });
+};
+
+test('a plan without a grant, or of another length than the grant is for, is refused before its bytes come', async () => {
+  here = await listen();
+  const url = await here.plans.grantUpload(newRunId(), { digest: 'a'.repeat(64), size: 100_000_000 });
+  expect(await answerTo(url.replace('grant=', 'grant=x'), ['content-length: 100000000'])).toMatch(/^HTTP\/1.1 404 /);
+  for (const length of ['99999999', '100000001', '0100000000'])
+    expect(await answerTo(url, [`content-length: ${length}`])).toMatch(/^HTTP\/1.1 400 /);
+  expect(await answerTo(url, ['transfer-encoding: chunked'], '1\r\nx')).toMatch(/^HTTP\/1.1 400 /);
+  expect(readdirSync(here.directory)).toEqual([]);
+});
+
+test('a plan that was being written when the server died is none, and is removed like one', async () => {
+  here = await listen();
+  const planId = newRunId();
+  writeFileSync(join(here.directory, `${planId}.plan.0123456789ab`), 'half a pl');
+  expect([await here.plans.has(planId), await here.plans.list()]).toEqual([false, [planId]]);
+  await here.plans.remove(planId);
+  expect(readdirSync(here.directory)).toEqual([]);
 });
 
 test('a plan is refused in the place of another content type, and read nowhere else', async () => {
