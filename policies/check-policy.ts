@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { issuerOfRule, type Policy, policyOf, stackEntryOf } from './allowlist.ts';
 import { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
+import { ok, type Result, refuse } from './contract/error.ts';
 import { flawOf } from './identity-condition.ts';
 import { kinds } from './issuers/kinds.ts';
 import { quote } from './quote.ts';
@@ -32,6 +33,14 @@ export function checkPolicy(body: unknown): CheckedPolicy {
     ])
     .concat(shared('repositories', 'url', body.repositories), shared('issuers', 'issuer', body.issuers ?? {}));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: policyOf(body) };
+}
+
+/** For a worker: one repository's section as the door sends it, `{version: 1, repositories: {name: body}}`. */
+export function checkAllowlist(body: unknown): Result<Policy> {
+  const checked = checkPolicy(body);
+  if (checked.ok) return ok(checked.policy);
+  const [first] = checked.problems;
+  return refuse('E_BAD_REQUEST', checked.problems.map(({ message }) => message).join(', '), first?.fix);
 }
 
 /** TypeBox stops at eight errors by default: enough for a caller, too few for somebody who mends a file. */

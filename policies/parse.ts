@@ -2,7 +2,6 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Policy } from './allowlist.ts';
 import { checkPolicy } from './check-policy.ts';
-import { ok, type Result, refuse } from './contract/error.ts';
 
 export type ParsedAllowlist =
   | { readonly ok: true; readonly policy: Policy }
@@ -38,14 +37,6 @@ export function parseAllowlist(text: string, file: string): ParsedAllowlist {
   const found = checked.problems.map(problem => ({ ...problem, offset: offsetOf(document.contents, problem.path) }));
   found.sort((a, b) => a.offset - b.offset);
   return { ok: false, problems: found.map(({ offset, message, fix }) => at(offset, message, fix)) };
-}
-
-/** For a worker: one repository's section as the door sends it, `{version: 1, repositories: {name: body}}`. */
-export function checkAllowlist(body: unknown): Result<Policy> {
-  const checked = checkPolicy(body);
-  if (checked.ok) return ok(checked.policy);
-  const [first] = checked.problems;
-  return refuse('E_BAD_REQUEST', checked.problems.map(({ message }) => message).join(', '), first?.fix);
 }
 
 /** Where the key or item at `path` starts; where it is missing, the one that lacks it. */

@@ -38,7 +38,7 @@ export interface ControlPlaneOptions {
 }
 
 const heartbeatMs = 1000;
-const pollMs = 100;
+const pollMs = 50;
 const graceMs = 120_000;
 const maxQueued = 1000;
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkAllowlist, parseAllowlist } from '../../policies/parse.ts';
+import { checkAllowlist } from '../../policies/check-policy.ts';
+import { parseAllowlist } from '../../policies/parse.ts';
 import { policyFrom } from '../support/policy.ts';
 
 const example = readFileSync(join(import.meta.dirname, '../../policies/allowlist.yaml'), 'utf8');
