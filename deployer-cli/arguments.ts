@@ -19,7 +19,8 @@ export function parseArguments(argv: readonly string[]): Outcome<Arguments> {
   // Flags are told first, since what looks like a command may be the value of one that was misspelt.
   const said = readFlags(tokens, found.ok ? found.value.command : mainCommand);
   if (!said.ok) return said;
-  if (!found.ok) return found;
+  // `runs --help` asks which commands there are.
+  if (!found.ok) return said.value.has('help') ? done({ command: mainCommand, flags: said.value }) : found;
   const { command, operand } = found.value;
   const foreign = [...said.value.keys()].find(name => !command.flags.includes(name));
   if (foreign !== undefined) return unknownFlag(`--${foreign}`, command);

@@ -60,13 +60,10 @@ function bash(): string {
   return [
     '# bash completion for infra-deployer:  source <(infra-deployer completion bash)',
     '_infra_deployer() {',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is bash
     '  local current=${COMP_WORDS[COMP_CWORD]} command= word words=',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is bash
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
     ...findCommand,
     '  COMPREPLY=()',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is bash
     '  case ${COMP_WORDS[COMP_CWORD-1]} in',
     ...valueCases(
       values => `COMPREPLY=($(compgen -W '${values.join(' ')}' -- "$current"))`,
@@ -91,10 +88,8 @@ function zsh(): string {
     '_infra_deployer() {',
     "  local command='' word",
     '  local -a choices',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is zsh
     '  for word in "${(@)words[2,CURRENT-1]}"; do',
     ...findCommand,
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is zsh
     '  case ${words[CURRENT-1]} in',
     ...valueCases(values => `compadd -- ${values.join(' ')}`, '_files', '_files -/'),
     '  esac',

@@ -1,9 +1,10 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { accessSync, constants, readFileSync, statfsSync, statSync, symlinkSync } from 'node:fs';
+import { accessSync, constants, statfsSync, statSync, symlinkSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { ErrorCode } from '../policies/contract/error.ts';
 import type { Phase } from '../policies/contract/run.ts';
+import { checkBackend, readIfThere } from './backend.ts';
 import type { Control } from './control.ts';
 import { dataDir, toolEnvironment } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
@@ -161,52 +162,4 @@ function failed(code: ErrorCode, step: string, exitCode: number | undefined, wor
     );
   const how = exitCode === undefined ? 'was killed' : `ended with exit code ${exitCode}`;
   return new Failure(code, `${step} ${how}`, 'the reason is in the output above');
-}
-
-interface BackendRecord {
-  readonly backend?: { readonly type?: string; readonly config?: Readonly<Record<string, unknown>> };
-}
-
-/**
- * Compares what `init` has set up with what the policy says; answers whether the state is kept by this machine. A
- * backend is the policy's choice: one that it does not name is refused.
- */
-function checkBackend({ backend: wanted, binary }: StackSettings, directory: string, mayBeLocal: boolean): boolean {
-  const refused = (message: string, fix: string) => new Failure('E_BACKEND_NOT_ALLOWED', message, fix);
-  const text = readIfThere(join(directory, 'terraform.tfstate'));
-  const actual = text === undefined ? undefined : (JSON.parse(text) as BackendRecord).backend;
-  if (actual?.type === undefined) {
-    if (wanted)
-      throw refused(
-        'the stack declares no backend, the policy wants one',
-        `add \`backend "${wanted.type}" {}\` to the stack`,
-      );
-    if (!mayBeLocal || binary === 'terragrunt')
-      throw refused('the stack has no remote backend', 'declare one, and have an admin name it in the policy');
-    return true;
-  }
-  if (!wanted)
-    throw refused(
-      `the stack declares backend \`${actual.type}\`, the policy names none for this path`,
-      actual.type === 'local'
-        ? 'remove the backend block: the server keeps the state of a stack that has none'
-        : 'have an admin add `backend: {type, config}` to the `stacks` entry of this path',
-    );
-  const set = Object.entries(actual.config ?? {}).filter(([, value]) => value !== null && value !== undefined);
-  const other = set.find(([key, value]) => wanted.config[key] !== String(value));
-  const missing = Object.keys(wanted.config).find(key => !set.some(([name]) => name === key));
-  if (actual.type !== wanted.type || other || missing !== undefined)
-    throw refused(
-      `the backend is not what the policy says: ${actual.type === wanted.type ? `\`${other?.[0] ?? missing}\` differs` : `type \`${actual.type}\``}`,
-      'leave out of the backend block what the policy fills in, and what it does not name',
-    );
-  return false;
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

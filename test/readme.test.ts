@@ -37,6 +37,14 @@ describe('the README', () => {
     expect(parseAllowlist(policy, 'policy.yaml')).toMatchObject({ ok: true });
   });
 
+  test('has issuers and an identity that belong to it', () => {
+    const issuers = blocks('yaml').find(block => block.startsWith('issuers:')) ?? '';
+    const rule = blocks('yaml').find(block => block.includes('identity:')) ?? '';
+    expect(
+      parseAllowlist(`${policy.replace(/ +- \{name: apply-reviewed.*\n/, rule)}${issuers}`, 'policy.yaml'),
+    ).toMatchObject({ ok: true });
+  });
+
   test('links only to what is there', () => {
     for (const [, target = ''] of readme.matchAll(/\]\(([^)#]+)\)/g))
       expect(existsSync(join(root, target)), target).toBe(true);

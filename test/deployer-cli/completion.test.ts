@@ -13,7 +13,6 @@ async function offered(...words: string[]): Promise<string[]> {
   const file = join(temporaryDirectory('completion'), 'completion.bash');
   writeFileSync(file, completionScript('bash'));
   const script =
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is bash
     'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _infra_deployer; printf "%s\\n" "${COMPREPLY[@]}"';
   const { stdout, stderr } = await run('bash', ['--norc', '-c', script, 'bash', file, 'infra-deployer', ...words]);
   expect(stderr).toBe('');

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { policyFile } from '../../invoker/policy-source.ts';
@@ -8,15 +8,23 @@ import { openPolicy, otherPolicy, planOnlyPolicy } from './test-plane.ts';
 
 const broken = openPolicy.replace('allow: [apply]', 'allow: []');
 
-function open(text = openPolicy) {
+/** Far from every time that a file can have: nothing is waited for. */
+const noTime = () => 0;
+
+function open(text = openPolicy, now = noTime) {
   const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
   writeFileSync(file, text);
+  return follow(file, now);
+}
+
+function follow(file: string, now: () => number) {
   const changes: string[] = [];
   const breaks: (readonly string[])[] = [];
-  const source = policyFile(file, {
-    changed: ({ digest }) => changes.push(digest),
-    broken: problems => breaks.push(problems),
-  });
+  const source = policyFile(
+    file,
+    { changed: ({ digest }) => changes.push(digest), broken: problems => breaks.push(problems) },
+    now,
+  );
   return {
     file,
     source,
@@ -41,9 +49,7 @@ describe('a policy file', () => {
   test('that is broken from the start is an error that says every place', () => {
     const twice = broken.replace('allow: [plan]', 'alow: [plan]');
     expect(() => open(twice)).toThrow(/allowlist\.yaml:6: [^\n]+; fix: [^\n]+\n.*allowlist\.yaml:7: .*; fix: /s);
-    expect(() => policyFile('/nowhere/allowlist.yaml', { changed: () => {}, broken: () => {} })).toThrow(
-      '/nowhere/allowlist.yaml: cannot be read: ENOENT',
-    );
+    expect(() => follow('/nowhere/allowlist.yaml', noTime)).toThrow('/nowhere/allowlist.yaml: cannot be read: ENOENT');
   });
 
   test('is read again when it changes, and only then', () => {
@@ -97,5 +103,67 @@ describe('a policy file', () => {
     edit(openPolicy);
     expect(source.problems()).toEqual([]);
     expect([changes.length, breaks.length]).toEqual([1, 1]);
+  });
+});
+
+describe('a change of a policy file', () => {
+  /** The clock stands `ageMs` after the last change of the file. */
+  const held = (text = openPolicy) => {
+    const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
+    writeFileSync(file, text);
+    let ageMs = 0;
+    const now = () => Math.floor((statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0) + ageMs);
+    return {
+      ...follow(file, now),
+      after: (ms: number) => {
+        ageMs = ms;
+      },
+    };
+  };
+
+  test('is in force once it is a quarter of a second old, not while somebody may still be writing', () => {
+    const { source, changes, names, edit, after } = held();
+    expect(names()).toEqual(['infra-live']);
+    edit(otherPolicy);
+    for (const age of [0, 100, 249]) {
+      after(age);
+      expect(names()).toEqual(['infra-live']);
+    }
+    after(250);
+    expect(names()).toEqual(['another']);
+    after(0);
+    expect(source.current().digest).toBe(digestOf(otherPolicy));
+    expect(changes.length).toBe(2);
+  });
+
+  test('is told as broken as late, so that a file half written is neither obeyed nor complained of', () => {
+    const { file, source, breaks, names, after } = held();
+    writeFileSync(file, openPolicy.slice(0, 90));
+    after(249);
+    expect([names(), source.problems()]).toEqual([['infra-live'], []]);
+    writeFileSync(file, otherPolicy);
+    after(250);
+    expect([names(), source.problems(), breaks]).toEqual([['another'], [], []]);
+    writeFileSync(file, broken);
+    after(250);
+    expect(source.problems()).toEqual([expect.stringContaining('allowlist.yaml:7: ')]);
+    expect([names(), breaks.length]).toEqual([['another'], 1]);
+  });
+
+  test.each([
+    ['before', -1],
+    ['long after', 1e9],
+  ])('is in force at once where the clock is %s it', (_, age) => {
+    const { names, edit, after } = held();
+    edit(otherPolicy);
+    after(age);
+    expect(names()).toEqual(['another']);
+  });
+
+  test('that takes the file away is told at once', () => {
+    const { file, source, names } = held();
+    rmSync(file);
+    expect(source.problems()).toEqual([expect.stringContaining('cannot be read: ENOENT')]);
+    expect(names()).toEqual(['infra-live']);
   });
 });

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { childProcessLauncher } from '../../../invoker/embedded/child-process.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { type Behaviour, type LauncherUnderTest, launcherContract } from '../launcher-contract.ts';
-import { queuedRun, startingRun } from '../sample-run.ts';
+import { queuedRun, type Sample, startingRun } from '../sample-run.ts';
 
 /** What a worker does; `tell` writes a line where the test looks for it. */
 const behaviours: Readonly<Record<Behaviour, string>> = {
@@ -104,6 +105,64 @@ describe('the directories of a run', () => {
     expect(new Set([a, b, c].map(env => env.INFRA_DEPLOYER_RUN_DIR)).size).toBe(3);
     for (const run of [plan, apply, other]) expect(await made.launcher.settle(run)).toBe(true);
     expect([a, b, c].map(env => existsSync(env.INFRA_DEPLOYER_RUN_DIR))).toEqual([false, false, false]);
+  });
+});
+
+describe('the directories of two stacks', () => {
+  test.each<[string, Sample, Sample]>([
+    ['upper and lower case', { path: 'prod/vpc' }, { path: 'prod/VPC' }],
+    ['a character that stands for another in a name', { path: 'prod/vpc' }, { path: 'prod~vpc' }],
+    ['the end of a path too long for a name', { path: `${'p/'.repeat(500)}a` }, { path: `${'p/'.repeat(500)}b` }],
+  ])('are two where they differ by %s, on every file system', async (_, one, other) => {
+    const made = await make('ends');
+    const runs = [startingRun(one), startingRun(other)];
+    for (const run of runs) expect(await made.launcher.start(run, 'ticket')).toEqual({});
+    await expect.poll(() => made.exits()).toBe(2);
+    for (const name of ['INFRA_DEPLOYER_CLONE_DIR', 'INFRA_DEPLOYER_STATE_FILE']) {
+      const places = made.heard().map(line => basename(JSON.parse(line)[name]).toLowerCase());
+      expect(new Set(places).size).toBe(2);
+      for (const place of places) expect(place.length).toBeLessThanOrEqual(200);
+    }
+  });
+});
+
+describe('a directory that a run has left', () => {
+  const ended = async () => {
+    const made = await make('ends');
+    const run = startingRun();
+    await made.launcher.start(run, 'ticket');
+    await expect.poll(() => made.exits()).toBe(1);
+    const { INFRA_DEPLOYER_CLONE_DIR: clone } = JSON.parse(made.heard()[0] ?? '');
+    mkdirSync(clone, { recursive: true });
+    return { made, run, clone: String(clone) };
+  };
+
+  test('is removed with what is read-only in it', async () => {
+    const { made, run, clone } = await ended();
+    const inner = join(clone, 'a', 'b');
+    mkdirSync(inner, { recursive: true });
+    writeFileSync(join(inner, 'file'), '');
+    for (const directory of [inner, join(clone, 'a'), clone]) chmodSync(directory, 0o500);
+    expect(await made.launcher.settle(run)).toBe(true);
+    expect(readdirSync(made.work)).toEqual([]);
+  });
+
+  test('is put aside when it cannot be removed, and its path is free', async () => {
+    const { made, run, clone } = await ended();
+    // Deeper than a path can be long, so that nobody can name what is at the bottom.
+    execFileSync(
+      process.execPath,
+      [
+        '-e',
+        `for (let n = 0; n < 30; n++) { require('fs').mkdirSync('d'.repeat(200)); process.chdir('d'.repeat(200)); }`,
+      ],
+      { cwd: clone },
+    );
+    expect(await made.launcher.settle(run)).toBe(true);
+    const aside = `${clone}.left-by-${run.id}`;
+    expect([existsSync(clone), existsSync(aside)]).toEqual([false, true]);
+    expect(await made.launcher.start(startingRun(), 'ticket')).toEqual({});
+    execFileSync('rm', ['-rf', aside]);
   });
 });
 

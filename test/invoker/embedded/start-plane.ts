@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startControlPlane } from '../../../invoker/embedded/control-plane.ts';
+import type { AuditEntry } from '../../../policies/contract/audit-entry.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { openPolicy } from '../test-plane.ts';
 
@@ -38,6 +39,11 @@ export async function startPlane(dataDir = temporaryDirectory('data')) {
     health: async () => {
       const response = await fetch(`${plane.url}/healthz`);
       return { code: response.status, ...((await response.json()) as Health) };
+    },
+    trail: async () => {
+      const response = await fetch(`${plane.url}/v1/audit`, { headers: { authorization: `Bearer ${tokens.audit}` } });
+      const { entries } = (await response.json()) as { entries: readonly AuditEntry[] };
+      return entries.map(({ event }) => event);
     },
     submit: () =>
       fetch(`${plane.url}/v1/runs`, {
