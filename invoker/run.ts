@@ -3,15 +3,7 @@
 import { errorCatalog, isErrorCode, ok, type Problem, type Result, refuse } from '../policies/contract/error.ts';
 import type { Asker } from '../policies/contract/identity.ts';
 import type { Request, RequestBody } from '../policies/contract/request.ts';
-import {
-  type Change,
-  type Counts,
-  isLive,
-  type Phase,
-  phaseNames,
-  type Run,
-  type State,
-} from '../policies/contract/run.ts';
+import { type Change, type Counts, isLive, type Phase, phaseNames, type State } from '../policies/contract/run.ts';
 import type { Finish } from '../policies/contract/worker.ts';
 import type { AllowedRef } from '../policies/evaluate.ts';
 
@@ -262,48 +254,6 @@ export const failToStart = (run: RunRecord, problem: Problem, now: number): RunR
 
 /** The launcher has seen that no process of the run is left. */
 export const release = (run: RunRecord): RunRecord => ({ ...run, occupied: false });
-
-/** What the CLI ends with after this run; undefined while it is live. */
-export function exitCodeOf(run: Pick<RunRecord, 'state' | 'error'>): number | undefined {
-  if (isLive(run)) return undefined;
-  if (run.state === 'succeeded') return 0;
-  return run.error && isErrorCode(run.error.code) ? errorCatalog[run.error.code].exit : 1;
-}
-
-/** The run as callers see it; `queue` is its place while it waits. */
-export function publicRun(run: RunRecord, queue?: { position: number; ahead: readonly string[] }): Run {
-  const exitCode = exitCodeOf(run);
-  const at = (ms: number): string => new Date(ms).toISOString();
-  return {
-    id: run.id,
-    command: run.request.command,
-    mode: run.request.mode ?? 'normal',
-    repo: run.repo,
-    requestedRef: run.request.ref,
-    path: run.request.path,
-    state: run.state,
-    phase: run.phase,
-    terraformStarted: run.terraformStarted,
-    rule: run.rule,
-    caller: run.caller,
-    createdAt: at(run.createdAt),
-    timings: run.timings,
-    ...(queue && run.state === 'queued' ? { position: queue.position, ahead: [...queue.ahead] } : {}),
-    ...(run.ref === undefined ? {} : { ref: run.ref }),
-    ...(run.commit === undefined ? {} : { commit: run.commit }),
-    ...(run.tip === undefined ? {} : { tip: run.tip }),
-    ...(run.planId === undefined ? {} : { planId: run.planId }),
-    ...(run.hasChanges === undefined ? {} : { hasChanges: run.hasChanges }),
-    ...(run.counts ? { counts: run.counts } : {}),
-    ...(run.changes ? { changes: [...run.changes] } : {}),
-    ...(run.tool ? { tool: run.tool } : {}),
-    ...(run.serial ? { serial: run.serial } : {}),
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(run.error ? { error: run.error } : {}),
-    ...(run.startedAt === undefined ? {} : { startedAt: at(run.startedAt) }),
-    ...(run.endedAt === undefined ? {} : { endedAt: at(run.endedAt) }),
-  };
-}
 
 function enter(run: RunRecord, phase: Phase, now: number): RunRecord {
   const timings = { ...run.timings, [run.phase]: (run.timings[run.phase] ?? 0) + now - run.phaseSince };

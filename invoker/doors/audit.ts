@@ -8,8 +8,8 @@ import type { App } from '../app.ts';
 import { bearerOf, principalOf, type Tokens, unauthenticated } from '../bearer.ts';
 import { DoorError } from '../errors.ts';
 import type { Ledger } from '../ledger.ts';
+import { publicRun } from '../public-run.ts';
 import { place } from '../queue.ts';
-import { publicRun } from '../run.ts';
 
 export interface AuditDoorParts {
   readonly ledger: Ledger;

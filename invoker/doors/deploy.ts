@@ -1,15 +1,12 @@
 /** The deploy door: CI asks here, follows its own run and cancels it. */
-import type { FastifyError, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { AuditEvent } from '../../policies/contract/audit-entry.ts';
 import { DecisionSchema } from '../../policies/contract/decision.ts';
-import { ErrorSchema, type Problem } from '../../policies/contract/error.ts';
-import { type Asker, type Identity, nobodyInParticular, userOf } from '../../policies/contract/identity.ts';
-import { type Request, RequestSchema, RunIdSchema } from '../../policies/contract/request.ts';
+import { ErrorSchema } from '../../policies/contract/error.ts';
+import { RequestSchema, RunIdSchema } from '../../policies/contract/request.ts';
 import { CreatedSchema, LogsSchema, type Run, RunSchema } from '../../policies/contract/run.ts';
-import { type Decision, evaluate, findRepository } from '../../policies/evaluate.ts';
-import { explainDenial } from '../../policies/explain.ts';
 import { canonicalRequest } from '../../policies/request.ts';
+import { type AdmissionParts, admission } from '../admission.ts';
 import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
 import {
@@ -22,32 +19,25 @@ import {
   type Tokens,
   unauthenticated,
 } from '../bearer.ts';
-import { DoorError, orThrow, problemOf } from '../errors.ts';
-import { findReceipt } from '../find-receipt.ts';
+import { DoorError, orThrow } from '../errors.ts';
 import type { VerifyToken } from '../identity/verify.ts';
-import type { Ledger, Logs } from '../ledger.ts';
-import { isSameRequest, onceOf } from '../once.ts';
-import { plannersOf } from '../planners.ts';
-import type { PolicySource } from '../policy-source.ts';
+import type { Logs } from '../ledger.ts';
+import { exitCodeOf, publicRun } from '../public-run.ts';
 import { place } from '../queue.ts';
-import { cancel, exitCodeOf, newRun, publicRun, type RunRecord } from '../run.ts';
-import { digestOf, type Keys, newRunId } from '../secret.ts';
+import { refusal, type Who } from '../refusal.ts';
+import { cancel, type RunRecord } from '../run.ts';
+import type { Keys } from '../secret.ts';
 import { update } from '../update.ts';
 
-export interface DeployDoorParts {
-  readonly ledger: Ledger;
+export interface DeployDoorParts extends AdmissionParts {
   readonly logs: Logs;
-  readonly policy: PolicySource;
   readonly tokens: Tokens;
   readonly verify: VerifyToken;
   readonly keys: Pick<Keys, 'runKey' | 'receipt'>;
-  readonly now: () => number;
   /** Tells the keeper that there may be something to start or to end. */
   readonly wake: () => void;
   /** How long a follower should wait before it asks again. */
   readonly pollMs: number;
-  /** Runs that may wait at the same time. */
-  readonly maxQueued: number;
 }
 
 declare module 'fastify' {
@@ -62,7 +52,8 @@ const errors = { '4xx': ErrorSchema, '5xx': ErrorSchema };
 const logBytes = 256 * 1024;
 
 export function deployDoor(parts: DeployDoorParts) {
-  const { ledger, logs, policy, tokens, verify, keys, now, wake, pollMs, maxQueued } = parts;
+  const { ledger, logs, policy, tokens, verify, keys, now, wake, pollMs } = parts;
+  const { decide, admit } = admission(parts);
   const principal = (request: FastifyRequest): Principal => principalOf(bearerOf(request), tokens);
 
   const shown = async (run: RunRecord): Promise<Run> =>
@@ -80,44 +71,6 @@ export function deployDoor(parts: DeployDoorParts) {
 
   const whoAsks = async (request: FastifyRequest) => orThrow(await askerOf(bearerOf(request), tokens, verify));
 
-  /** The asker as the policy needs it: who planned what is looked up only for somebody who wants to apply. */
-  const askerFor = async (request: Request, identity: Identity | undefined): Promise<Asker> => {
-    if (identity === undefined) return nobodyInParticular;
-    const repository = findRepository(policy.current().policy, request.repo);
-    const isApply = request.command === 'apply' && repository !== undefined;
-    return { identity, planners: isApply ? await plannersOf(ledger, repository.name, request.path) : [] };
-  };
-
-  /** A repeated request is answered as the first time, whatever has become of policy and plan since. */
-  const askedBefore = async (once: string | undefined) => {
-    const run = once === undefined ? undefined : await ledger.asked(once);
-    return run && { run, created: false };
-  };
-
-  const admit = async (request: Request, who: Who, once: string | undefined, requestId: string) => {
-    const { policy: inForce, digest } = policy.current();
-    const asker = await askerFor(request, who.identity);
-    const decision = evaluate(inForce, request, asker);
-    if (decision.outcome === 'deny') throw denied(request, decision.reasons);
-    const { rule, refs, repository } = decision;
-    const commit = await commitMeant(request, repository.name, decision.commit ?? request.sha);
-    if ((await ledger.open()).filter(run => run.state === 'queued').length >= maxQueued)
-      throw new DoorError({ code: 'E_BUSY', message: 'too many runs are waiting', fix: 'ask again later' });
-    const run = newRun({
-      id: newRunId(),
-      request,
-      repo: repository.name,
-      refs,
-      rule,
-      caller: who.caller,
-      asker,
-      now: now(),
-      ...(once === undefined ? {} : { once }),
-      ...(commit === undefined ? {} : { commit }),
-    });
-    return ledger.create(run, auditEvent('accepted', run, { requestId, policyDigest: digest }));
-  };
-
   return async (app: App): Promise<void> => {
     app.post(
       '/v1/runs',
@@ -129,7 +82,9 @@ export function deployDoor(parts: DeployDoorParts) {
         },
         errorHandler: async (error, request, reply) => {
           // Intent before act, and refusals too: what cannot be recorded is answered with a failure.
-          await ledger.record(refusal(error, request, request.caller ?? callerOf(principal(request)), policy));
+          await ledger.record(
+            refusal(error, request, request.caller ?? callerOf(principal(request)), policy.current().digest),
+          );
           app.errorHandler(error, request, reply);
         },
       },
@@ -138,9 +93,7 @@ export function deployDoor(parts: DeployDoorParts) {
         const who = await whoAsks(request);
         // The refusals below are of somebody known.
         request.caller = who;
-        const once = onceOf(asked, who.identity);
-        const { run, created } = (await askedBefore(once)) ?? (await admit(asked, who, once, request.id));
-        if (!created && !isSameRequest(run.request, asked)) throw reusedRequestId();
+        const run = await admit(asked, who, request.id);
         wake();
         reply.code(202);
         return { run: await shown(run), runKey: keys.runKey(run.id) };
@@ -159,7 +112,7 @@ export function deployDoor(parts: DeployDoorParts) {
       async request => {
         const asked = orThrow(canonicalRequest(request.body));
         const { identity } = await whoAsks(request);
-        const decision = evaluate(policy.current().policy, asked, await askerFor(asked, identity));
+        const decision = await decide(asked, identity);
         return decision.outcome === 'allow'
           ? { outcome: 'allow' as const, rule: decision.rule, reasons: [] }
           : { outcome: 'deny' as const, reasons: [...decision.reasons] };
@@ -226,77 +179,8 @@ export function deployDoor(parts: DeployDoorParts) {
       },
     );
   };
-
-  /** The commit that is known to be meant or, for an apply, its plan's: a plan that is missing starts no worker. */
-  async function commitMeant(request: Request, repo: string, commit: string | undefined): Promise<string | undefined> {
-    const { command, path, planId } = request;
-    if (command === 'plan' || (planId === undefined && commit === undefined)) return commit;
-    const wanted = {
-      repo,
-      path,
-      now: new Date(now()).toISOString(),
-      ...(commit === undefined ? {} : { commit }),
-      ...(planId === undefined ? {} : { planId }),
-    };
-    return orThrow(await findReceipt(ledger, wanted, keys.receipt)).commit;
-  }
-}
-
-const denied = (request: Request, reasons: Extract<Decision, { outcome: 'deny' }>['reasons']): DoorError => {
-  const { message, fix } = explainDenial(request, reasons);
-  const code = reasons[0]?.code ?? 'E_DENIED_BY_RULE';
-  return new DoorError({ code, message, ...(fix === undefined ? {} : { fix }) }, reasons);
-};
-
-/** Somebody who asks: a machine's token has no identity. */
-interface Who {
-  readonly caller: string;
-  readonly identity?: Identity;
 }
 
 const callerOf = (principal: Principal): Who => ({
   caller: principal.kind === 'deploy' || principal.kind === 'audit' ? principal.caller : 'nobody known',
 });
-
-function refusal(
-  error: FastifyError | DoorError,
-  request: FastifyRequest,
-  { caller, identity }: Who,
-  policy: PolicySource,
-): AuditEvent {
-  const problem: Problem = problemOf(error);
-  const body = canonicalBody(request.body);
-  return {
-    kind: 'refused',
-    caller,
-    ...(identity ? { user: userOf(identity) } : {}),
-    requestId: request.id,
-    code: problem.code,
-    policyDigest: policy.current().digest,
-    ...(body
-      ? {
-          command: body.command,
-          path: body.path,
-          ref: body.ref.text,
-          ...(body.repo === undefined ? {} : { repo: body.repo.slice(0, 256) }),
-        }
-      : { bodyDigest: digestOf(request.rawBody ?? '') }),
-  };
-}
-
-/** Only what is canonical is written out in the audit trail; anything else appears as a digest. */
-function canonicalBody(body: unknown): Request | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const { command, path, ref, repo } = body as Record<string, unknown>;
-  if ((command !== 'plan' && command !== 'apply') || typeof path !== 'string' || typeof ref !== 'string')
-    return undefined;
-  const result = canonicalRequest({ command, path, ref, ...(typeof repo === 'string' ? { repo } : {}) });
-  return result.ok ? result.value : undefined;
-}
-
-const reusedRequestId = () =>
-  new DoorError({
-    code: 'E_REQUEST_ID_REUSED',
-    message: 'this `requestId`, or this job for this path and commit, has asked for something else before',
-    fix: 'use a new `requestId`, or ask from a new job',
-  });

@@ -1,8 +1,7 @@
 /** The worker door: a running worker claims its run, tells how it goes, and is told when to stop. A hostile writer. */
 import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
-import type { Repository } from '../../policies/allowlist.ts';
-import { ErrorSchema, ok, type Result, refuse } from '../../policies/contract/error.ts';
+import { ErrorSchema, ok, refuse } from '../../policies/contract/error.ts';
 import {
   ClaimedSchema,
   ClaimSchema,
@@ -21,24 +20,18 @@ import { stackSettings } from '../../policies/stack.ts';
 import type { App } from '../app.ts';
 import { auditEvent } from '../audit-event.ts';
 import { bearerOf, unauthenticated } from '../bearer.ts';
+import { type BeginningParts, beginning } from '../beginning.ts';
 import { cleanReport } from '../clean-report.ts';
 import { DoorError, orThrow } from '../errors.ts';
-import { findReceipt } from '../find-receipt.ts';
-import type { Effects, Ledger, Logs, Plans } from '../ledger.ts';
-import { keepsPlan, receiptOf } from '../plan-receipt.ts';
-import type { PolicySource } from '../policy-source.ts';
+import type { Effects, Logs, Plans } from '../ledger.ts';
+import { receiptOf } from '../plan-receipt.ts';
 import { advance, beat, claim, deny, finish, type RunRecord, resolve } from '../run.ts';
-import { digestOf, type Keys, newSecret, sameSecret } from '../secret.ts';
-import { stillAllowed } from '../still-allowed.ts';
+import { digestOf, newSecret, sameSecret } from '../secret.ts';
 import { type Step, update } from '../update.ts';
 
-export interface WorkerDoorParts {
-  readonly ledger: Ledger;
+export interface WorkerDoorParts extends BeginningParts {
   readonly logs: Logs;
   readonly plans: Plans;
-  readonly policy: PolicySource;
-  readonly keys: Pick<Keys, 'receipt'>;
-  readonly now: () => number;
   readonly wake: () => void;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -52,7 +45,8 @@ const cutMarker = '… infra-deployer keeps no more of this output: it is too lo
 const nothing = Type.Object({}, { additionalProperties: false });
 
 export function workerDoor(parts: WorkerDoorParts) {
-  const { ledger, logs, plans, policy, keys, now, wake, leaseMs, heartbeatMs, graceMs } = parts;
+  const { ledger, logs, plans, policy, now, wake, leaseMs, heartbeatMs, graceMs } = parts;
+  const { allowed, mayResolve, mayBegin } = beginning(parts);
 
   /** The run whose worker is asking. A token is `<run id>.<secret>`; only its digest is stored. */
   const runOf = async (request: FastifyRequest): Promise<RunRecord> => {
@@ -62,8 +56,6 @@ export function workerDoor(parts: WorkerDoorParts) {
       throw new DoorError(unauthenticated);
     return run;
   };
-
-  const allowed = (run: RunRecord): Result<Repository> => stillAllowed(policy.current().policy, run);
 
   const stopOrder = (run: RunRecord) => (run.cancelRequested ? { stop: 'canceled' as const } : {});
 
@@ -182,7 +174,7 @@ export function workerDoor(parts: WorkerDoorParts) {
           asking.id,
           async run => {
             if (isRepeated) return ok(run);
-            const admitted = await admit({ ...run, ref }, ref, commit);
+            const admitted = await mayResolve({ ...run, ref }, ref, commit);
             return admitted.ok ? resolve(run, { ref, commit, tip, ...admitted.value }) : admitted;
           },
           run => (isRepeated ? {} : { audit: auditEvent('resolved', run) }),
@@ -204,7 +196,7 @@ export function workerDoor(parts: WorkerDoorParts) {
         const begin = heard(
           asking.id,
           async run => {
-            const begins = phase === 'apply' && run.phase !== 'apply';
+            const begins = phase === 'apply' && run.phase !== 'apply' && run.request.command === 'apply';
             const may = begins ? await mayBegin(run) : ok(undefined);
             return may.ok ? advance(run, phase, now()) : may;
           },
@@ -266,40 +258,6 @@ export function workerDoor(parts: WorkerDoorParts) {
       },
     });
   };
-
-  /** What the door says of a resolved source: may the plan be kept, or which plan does the apply take. */
-  async function admit(
-    run: RunRecord,
-    ref: string,
-    commit: string,
-  ): Promise<Result<{ keepPlan: boolean; planId?: string }>> {
-    const repository = allowed(run);
-    if (!repository.ok) return repository;
-    if (run.request.command === 'plan') return ok({ keepPlan: keepsPlan(repository.value, run, ref) });
-    const receipt = await receiptToSpend(run, commit, run.request.planId);
-    return receipt.ok ? ok({ keepPlan: false, planId: receipt.value.planId }) : receipt;
-  }
-
-  /** The policy and the receipt as they are when the apply begins decide whether it may; a cancel that came first wins. */
-  async function mayBegin(run: RunRecord): Promise<Result<unknown>> {
-    if (run.cancelRequested) return refuse('E_CANCELED', 'the run was canceled');
-    const repository = allowed(run);
-    return repository.ok ? receiptToSpend(run, run.commit, run.planId) : repository;
-  }
-
-  function receiptToSpend(run: RunRecord, commit: string | undefined, planId: string | undefined) {
-    return findReceipt(
-      ledger,
-      {
-        repo: run.repo,
-        path: run.request.path,
-        now: new Date(now()).toISOString(),
-        ...(commit === undefined ? {} : { commit }),
-        ...(planId === undefined ? {} : { planId }),
-      },
-      keys.receipt,
-    );
-  }
 
   /** A saved plan that was applied to its end has done exactly what it said: nothing else needs to be counted. */
   async function appliedChanges(run: RunRecord): Promise<Pick<RunRecord, 'counts' | 'changes'>> {

@@ -2,6 +2,7 @@ import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { bearerOf, mayCancel, mayRead, principalOf } from '../../invoker/bearer.ts';
 import { deriveKeys, newRunId } from '../../invoker/secret.ts';
+import { gitlabAsker } from '../support/asker.ts';
 import { queuedRun, runIn, t0 } from './sample-run.ts';
 
 const tokens = { deploy: 'd_deploy', audit: 'a_audit' };
@@ -62,7 +63,13 @@ describe('mayRead and mayCancel', () => {
 
   test('let the caller who asked do both', () => {
     expect(may(principalOf('d_deploy', tokens))).toEqual({ read: true, cancel: true });
-    expect(may({ kind: 'deploy', caller: 'somebody else' })).toEqual({ read: false, cancel: false });
+  });
+
+  test('let no token of the machine do anything with the run of a job', () => {
+    const ofJob = { ...run, asker: gitlabAsker() };
+    expect(may(principalOf('d_deploy', tokens), ofJob)).toEqual({ read: false, cancel: false });
+    expect(may(key, ofJob)).toEqual({ read: true, cancel: true });
+    expect(may(principalOf('a_audit', tokens), ofJob)).toEqual({ read: true, cancel: false });
   });
 
   test('let an auditor read and nothing else', () => {

@@ -52,6 +52,13 @@ describe('a policy file', () => {
     expect(() => follow('/nowhere/allowlist.yaml', noTime)).toThrow('/nowhere/allowlist.yaml: cannot be read: ENOENT');
   });
 
+  test('that is broken from the start is told by that error alone', () => {
+    const told: unknown[] = [];
+    const listener = { changed: () => told.push('changed'), broken: () => told.push('broken') };
+    expect(() => policyFile('/nowhere/allowlist.yaml', listener, noTime)).toThrow();
+    expect(told).toEqual([]);
+  });
+
   test('is read again when it changes, and only then', () => {
     const { source, changes, names, edit } = open();
     expect(source.current()).toBe(source.current());
@@ -115,37 +122,37 @@ describe('a change of a policy file', () => {
     const now = () => Math.floor((statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0) + ageMs);
     return {
       ...follow(file, now),
-      after: (ms: number) => {
+      age: (ms: number) => {
         ageMs = ms;
       },
     };
   };
 
   test('is in force once it is a quarter of a second old, not while somebody may still be writing', () => {
-    const { source, changes, names, edit, after } = held();
+    const { source, changes, names, edit, age } = held();
     expect(names()).toEqual(['infra-live']);
     edit(otherPolicy);
-    for (const age of [0, 100, 249]) {
-      after(age);
+    for (const ms of [0, 100, 249]) {
+      age(ms);
       expect(names()).toEqual(['infra-live']);
     }
-    after(250);
+    age(250);
     expect(names()).toEqual(['another']);
-    after(0);
+    age(0);
     expect(source.current().digest).toBe(digestOf(otherPolicy));
     expect(changes.length).toBe(2);
   });
 
   test('is told as broken as late, so that a file half written is neither obeyed nor complained of', () => {
-    const { file, source, breaks, names, after } = held();
+    const { file, source, breaks, names, age } = held();
     writeFileSync(file, openPolicy.slice(0, 90));
-    after(249);
+    age(249);
     expect([names(), source.problems()]).toEqual([['infra-live'], []]);
     writeFileSync(file, otherPolicy);
-    after(250);
+    age(250);
     expect([names(), source.problems(), breaks]).toEqual([['another'], [], []]);
     writeFileSync(file, broken);
-    after(250);
+    age(250);
     expect(source.problems()).toEqual([expect.stringContaining('allowlist.yaml:7: ')]);
     expect([names(), breaks.length]).toEqual([['another'], 1]);
   });
@@ -153,10 +160,10 @@ describe('a change of a policy file', () => {
   test.each([
     ['before', -1],
     ['long after', 1e9],
-  ])('is in force at once where the clock is %s it', (_, age) => {
-    const { names, edit, after } = held();
+  ])('is in force at once where the clock is %s it', (_, ms) => {
+    const { names, edit, age } = held();
     edit(otherPolicy);
-    after(age);
+    age(ms);
     expect(names()).toEqual(['another']);
   });
 

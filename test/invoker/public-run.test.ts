@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { exitCodeOf, finish, publicRun, resolve } from '../../invoker/run.ts';
+import { exitCodeOf, publicRun } from '../../invoker/public-run.ts';
+import { finish, resolve } from '../../invoker/run.ts';
 import type { Finish } from '../../policies/contract/worker.ts';
 import { value } from '../support/value.ts';
 import { commitA, commitB, main, queuedRun, runningRun, startingRun, t0, tokenHash } from './sample-run.ts';

@@ -12,7 +12,7 @@ import { begin, claimRun, end, finishPlan } from '../test-worker.ts';
 const project = 'identity: {project_id: "20"}';
 const policy = `version: 1
 issuers:
-  gitlab: {kind: gitlab, issuer: https://gitlab.example.com, audience: https://deploy.example.com}
+  gitlab: {kind: gitlab, issuer: https://gitlab.example.com, audience: https://deploy.example.com, jwks_url: https://gitlab.example.com/keys}
 repositories:
   infra-live:
     url: /srv/infra-live.git
@@ -310,7 +310,7 @@ describe('a rule that wants another person to apply', () => {
   const mergeRequestPlan = async (who: Identity, path = 'prod/vpc') => {
     const { run } = await accepted(job(who, true), { ref: 'nat', path });
     const worker = await claimRun(plane, run.id);
-    await begin(worker, { ref: 'refs/heads/nat' }).catch(() => undefined);
+    await begin(worker, { ref: 'refs/heads/nat' });
     await end(plane, worker, { outcome: 'succeeded' });
   };
   const apply = { command: 'apply' } as const;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { digestOf } from '../../../invoker/secret.ts';
-import { openPolicy, otherPolicy, type Plane, planOnlyPolicy, testPlane, times, tokens } from '../test-plane.ts';
+import { openPolicy, otherPolicy, type Plane, planOnlyPolicy, testPlane, tokens } from '../test-plane.ts';
 import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from '../test-worker.ts';
 
 let plane: Plane;
@@ -130,15 +130,15 @@ describe('the apply of a plan', () => {
 });
 
 describe('a policy that changes', () => {
-  test('after a run was accepted: its worker gets nothing, and the run ends as denied', async () => {
+  test.each([
+    ['its path', 'E_PATH_NOT_ALLOWED', openPolicy.replaceAll('prod/**', 'dev/**')],
+    // The only repository there is now is another one than the run was accepted for.
+    ['its repository', 'E_REPO_NOT_ALLOWED', otherPolicy],
+  ])('after a run was accepted, in %s: its worker gets nothing, and the run ends as denied', async (_, code, later) => {
     const { run } = await plane.submit();
-    plane.setPolicy(otherPolicy.replaceAll('prod/**', 'dev/**'));
-    await expect(claimRun(plane, run.id)).rejects.toThrow(/403 .*E_PATH_NOT_ALLOWED/);
-    expect(await plane.shown(run.id)).toMatchObject({
-      state: 'failed',
-      error: { code: 'E_PATH_NOT_ALLOWED' },
-      exitCode: 5,
-    });
+    plane.setPolicy(later);
+    await expect(claimRun(plane, run.id)).rejects.toThrow(`403 {"error":{"code":"${code}"`);
+    expect(await plane.shown(run.id)).toMatchObject({ state: 'failed', error: { code }, exitCode: 5 });
     expect(await plane.kinds(run.id)).toEqual(['accepted', 'ended']);
   });
 

@@ -98,6 +98,20 @@ describe('phase', () => {
     expect(await worker.refused('phase', { phase: 'worker' })).toEqual([400, 'E_SCHEMA']);
     expect(await plane.shown(worker.id)).toMatchObject({ phase: 'plan', terraformStarted: true });
   });
+
+  test('never is apply for a plan, whether or not there is a plan to apply', async () => {
+    for (const plans of [0, 1]) {
+      for (let n = 0; n < plans; n++) await planned(plane, { path: 'prod/app' });
+      const worker = await workerOf(plane, { path: 'prod/app' });
+      await must(worker.tell('source', source));
+      expect(await worker.refused('phase', { phase: 'apply' })).toEqual([400, 'E_BAD_REQUEST']);
+      await must(worker.tell('finish', { outcome: 'failed' }));
+      plane.gone.add(worker.id);
+      await plane.round();
+    }
+    const [{ receipt, status } = {}] = await plane.ledger.receipts('infra-live', 'prod/app');
+    expect([receipt?.path, status]).toEqual(['prod/app', 'good']);
+  });
 });
 describe('plan', () => {
   test('is granted once, for what the run says of itself, however often it is asked for', async () => {

@@ -96,17 +96,45 @@ describe('the server', () => {
     stop = first;
   });
 
-  test('answers what is not HTTP in JSON', async () => {
-    const { url } = await startPlane();
-    const answer = await new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.end('hello\r\n\r\n'));
-      let text = '';
+  const answerTo = (url: string, text: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(text));
+      let answer = '';
       socket.on('data', chunk => {
-        text += chunk;
+        answer += chunk;
       });
-      socket.on('end', () => resolve(text));
+      socket.on('end', () => resolve(answer));
       socket.on('error', reject);
     });
-    expect(answer).toMatch(/^HTTP\/1\.1 400 .*"E_BAD_REQUEST"/s);
+
+  test('answers what is not HTTP in JSON', async () => {
+    const { url } = await startPlane();
+    expect(await answerTo(url, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"E_BAD_REQUEST"/s);
+  });
+
+  test('answers a token that no header can hold with what is wrong, and goes on', async () => {
+    const { url, health } = await startPlane();
+    const head = `POST /v1/runs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a.${'b'.repeat(17_000)}.c\r\n\r\n`;
+    const answer = await answerTo(url, head);
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+    const [headers = '', body = ''] = answer.split('\r\n\r\n');
+    expect(headers).toContain(`content-length: ${Buffer.byteLength(body)}`);
+    expect(JSON.parse(body).error).toMatchObject({ code: 'E_TOKEN_TOO_LARGE', fix: 'an ID token has 8 KiB at most' });
+    expect((await health()).code).toBe(200);
+  });
+
+  test('reads an ID token of any length that a header can hold', async () => {
+    const { url } = await startPlane();
+    const ask = async (length: number) => {
+      const response = await fetch(`${url}/v1/runs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer a.${'b'.repeat(length)}.c`, 'content-type': 'application/json' },
+        body: JSON.stringify({ command: 'plan', path: 'prod/vpc', ref: 'main' }),
+      });
+      const { error } = (await response.json()) as { error: { code: string } };
+      return [response.status, error.code];
+    };
+    expect(await ask(4000)).toEqual([401, 'E_TOKEN_MALFORMED']);
+    expect(await ask(9000)).toEqual([401, 'E_TOKEN_TOO_LARGE']);
   });
 });

@@ -37,18 +37,25 @@ export async function startPlane(dataDir = temporaryDirectory('data')) {
     policy,
     log: () => log.join(''),
     health: async () => {
-      const response = await fetch(`${plane.url}/healthz`);
+      const response = await fetch(`${plane.url}/healthz`, { headers: { connection: 'close' } });
       return { code: response.status, ...((await response.json()) as Health) };
     },
     trail: async () => {
-      const response = await fetch(`${plane.url}/v1/audit`, { headers: { authorization: `Bearer ${tokens.audit}` } });
+      const response = await fetch(`${plane.url}/v1/audit`, {
+        headers: { authorization: `Bearer ${tokens.audit}`, connection: 'close' },
+      });
       const { entries } = (await response.json()) as { entries: readonly AuditEntry[] };
       return entries.map(({ event }) => event);
     },
     submit: () =>
       fetch(`${plane.url}/v1/runs`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${tokens.deploy}`, 'content-type': 'application/json' },
+        headers: {
+          authorization: `Bearer ${tokens.deploy}`,
+          'content-type': 'application/json',
+          // The next server has the same port: no connection may be kept for it.
+          connection: 'close',
+        },
         body: JSON.stringify({ command: 'plan', path: 'prod/vpc', ref: 'main' }),
       }),
   };

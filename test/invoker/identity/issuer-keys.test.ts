@@ -103,7 +103,7 @@ describe('keys', () => {
 });
 
 describe('a rotation under load', () => {
-  test('costs no valid caller more than the cool-down, and lets nobody else in', async () => {
+  test('costs no valid caller more than the cool-down, and lets nobody else in', { timeout: 60_000 }, async () => {
     const verify = verifier();
     const old = token();
     await codeOf(verify, old);

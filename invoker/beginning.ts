@@ -1,0 +1,57 @@
+/** What a worker may begin: its source, and its apply, by the policy and the receipts as they are at that moment. */
+import type { Repository } from '../policies/allowlist.ts';
+import { ok, type Result, refuse } from '../policies/contract/error.ts';
+import { findReceipt } from './find-receipt.ts';
+import type { Ledger } from './ledger.ts';
+import { keepsPlan } from './plan-receipt.ts';
+import type { PolicySource } from './policy-source.ts';
+import type { RunRecord } from './run.ts';
+import type { Keys } from './secret.ts';
+import { stillAllowed } from './still-allowed.ts';
+
+export interface BeginningParts {
+  readonly ledger: Ledger;
+  readonly policy: PolicySource;
+  readonly keys: Pick<Keys, 'receipt'>;
+  readonly now: () => number;
+}
+
+export function beginning({ ledger, policy, keys, now }: BeginningParts) {
+  const allowed = (run: RunRecord): Result<Repository> => stillAllowed(policy.current().policy, run);
+
+  /** What the door says of a resolved source: may the plan be kept, or which plan does the apply take. */
+  async function mayResolve(
+    run: RunRecord,
+    ref: string,
+    commit: string,
+  ): Promise<Result<{ keepPlan: boolean; planId?: string }>> {
+    const repository = allowed(run);
+    if (!repository.ok) return repository;
+    if (run.request.command === 'plan') return ok({ keepPlan: keepsPlan(repository.value, run, ref) });
+    const receipt = await receiptToSpend(run, commit, run.request.planId);
+    return receipt.ok ? ok({ keepPlan: false, planId: receipt.value.planId }) : receipt;
+  }
+
+  /** The policy and the receipt as they are when the apply begins decide whether it may; a cancel that came first wins. */
+  async function mayBegin(run: RunRecord): Promise<Result<unknown>> {
+    if (run.cancelRequested) return refuse('E_CANCELED', 'the run was canceled');
+    const repository = allowed(run);
+    return repository.ok ? receiptToSpend(run, run.commit, run.planId) : repository;
+  }
+
+  function receiptToSpend(run: RunRecord, commit: string | undefined, planId: string | undefined) {
+    return findReceipt(
+      ledger,
+      {
+        repo: run.repo,
+        path: run.request.path,
+        now: new Date(now()).toISOString(),
+        ...(commit === undefined ? {} : { commit }),
+        ...(planId === undefined ? {} : { planId }),
+      },
+      keys.receipt,
+    );
+  }
+
+  return { allowed, mayResolve, mayBegin };
+}
