@@ -23,6 +23,9 @@ export interface Tokens {
 
 /** As long as headers may be: an ID token has some kilobytes. */
 export function bearerOf(request: FastifyRequest): string | undefined {
+  // Of two tokens nobody should have to guess which one counts.
+  if (request.raw.rawHeaders.filter((name, at) => at % 2 === 0 && /^authorization$/i.test(name)).length > 1)
+    return undefined;
   const match = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.authorization ?? '');
   return match?.[1];
 }

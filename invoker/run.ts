@@ -58,7 +58,7 @@ export interface RunRecord {
   readonly error?: { readonly code: string; readonly message: string; readonly fix?: string };
 }
 
-export interface Admission {
+export interface NewRun {
   readonly id: string;
   readonly request: Request;
   readonly repo: string;
@@ -72,8 +72,8 @@ export interface Admission {
   readonly commit?: string;
 }
 
-export function newRun(admission: Admission): RunRecord {
-  const { id, request, repo, refs, rule, caller, asker, once, now, commit } = admission;
+export function newRun(asked: NewRun): RunRecord {
+  const { id, request, repo, refs, rule, caller, asker, once, now, commit } = asked;
   const { replace, ...rest } = request;
   return {
     id,

@@ -1,5 +1,6 @@
 /** Who asks, through every part: a job's ID token decides what it may, and nobody else sees what it started. */
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
@@ -214,6 +215,21 @@ describe.skipIf(requires('terraform'))('a job with an ID token', () => {
     expect(ofRuns.filter(({ event }) => !/^gitlab:\d+$/.test(event.user ?? ''))).toEqual([]);
     const kept = `${JSON.stringify(entries)}${server.log()}${readFileSync(join(server.dataDir, 'ledger.sqlite'), 'latin1')}`;
     expect(kept).not.toContain(idToken.split('.')[2]);
+  });
+
+  test('with two tokens, or one in the address, is nobody', async () => {
+    const send = (path: string, bearers: readonly string[] = []) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const tokens = bearers.flatMap(bearer => ['authorization', bearer]);
+        const headers = ['host', 'localhost', 'content-type', 'application/json', 'connection', 'close', ...tokens];
+        request(`${server.url}${path}`, { method: 'POST', headers }, response => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end(JSON.stringify({ command: 'plan', path: 'prod/vpc', ref: 'main' }));
+      });
+    const bearer = `Bearer ${token()}`;
+    expect(await send('/v1/decisions', [bearer])).toBe(200);
+    expect(await send('/v1/decisions', [bearer, `Bearer ${token()}`])).toBe(401);
+    expect(await send(`/v1/decisions?access_token=${token()}`)).toBe(401);
   });
 
   test('a token of the machine does not pass for one', async () => {
