@@ -26,6 +26,9 @@ export function canonicalRequest(body: RequestBody): Result<Request> {
   if (body.planId !== undefined && body.command === 'plan') {
     return refuse('E_BAD_REQUEST', '`planId` names the plan of an apply', 'leave it out, or apply');
   }
+  if (ref.value.kind === 'commit' && body.sha !== undefined && body.sha !== ref.value.commit) {
+    return refuse('E_BAD_REQUEST', '`ref` and `sha` name two commits', 'leave `sha` out');
+  }
   const { sha: text, ...rest } = body;
   if (text === undefined) return ok({ ...rest, path: path.value, ref: ref.value });
   const sha = commitSha(text);

@@ -72,15 +72,18 @@ const anyRules: fc.Arbitrary<RuleFile[]> = fc.array(fc.oneof<fc.Arbitrary<RuleFi
 });
 
 const sha = '0b497ce3f39c5cd2bf4e4d9d0bd0b3a1b7a0c8d1';
-const requests: fc.Arbitrary<RequestBody> = fc.record(
-  {
-    command: fc.constantFrom('plan', 'apply'),
-    path: fc.constantFrom('prod', 'prod/vpc', 'staging'),
-    ref: fc.constantFrom('main', 'v1', 'refs/heads/main', 'refs/tags/v1', 'refs/tags/main', tokenCommit),
-    sha: fc.constantFrom(tokenCommit, sha),
-  },
-  { requiredKeys: ['command', 'path', 'ref'] },
-);
+const requests: fc.Arbitrary<RequestBody> = fc
+  .record(
+    {
+      command: fc.constantFrom('plan', 'apply'),
+      path: fc.constantFrom('prod', 'prod/vpc', 'staging'),
+      ref: fc.constantFrom('main', 'v1', 'refs/heads/main', 'refs/tags/v1', 'refs/tags/main', tokenCommit),
+      sha: fc.constantFrom(tokenCommit, sha),
+    },
+    { requiredKeys: ['command', 'path', 'ref'] },
+  )
+  // A commit that is asked for is the one that is meant.
+  .map(request => (request.ref === tokenCommit && request.sha ? { ...request, sha: tokenCommit } : request));
 const tokens: fc.Arbitrary<Asker> = fc
   .record({
     claims: fc.record({

@@ -76,8 +76,14 @@ describe('canonicalRequest', () => {
     ['a path that is not canonical', { ...plan, path: 'prod/../x' }, 'E_PATH_SYNTAX'],
     ['a ref that is not canonical', { ...plan, ref: '-x' }, 'E_REF_SYNTAX'],
     ['a commit that is none', { ...plan, sha: 'main' }, 'E_REF_SYNTAX'],
+    ['two commits', { ...plan, ref: 'a'.repeat(40), sha: 'b'.repeat(40) }, 'E_BAD_REQUEST'],
     ['a plan that names a plan', { ...plan, planId: `r_${'a'.repeat(26)}` }, 'E_BAD_REQUEST'],
   ])('refuses %s', (_, body, code) => {
     expect(canonicalRequest(body)).toMatchObject({ ok: false, problem: { code } });
+  });
+
+  test('takes a commit that is named twice', () => {
+    const commit = 'a'.repeat(40);
+    expect(canonicalRequest({ ...plan, ref: commit, sha: commit })).toMatchObject({ ok: true, value: { sha: commit } });
   });
 });
