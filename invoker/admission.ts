@@ -45,7 +45,7 @@ export function admission({ ledger, policy, keys, now, maxQueued }: AdmissionPar
     const decision = evaluate(inForce, request, asker);
     if (decision.outcome === 'deny') throw denied(request, decision.reasons);
     const { rule, refs, repository } = decision;
-    const commit = await commitMeant(request, repository.name, decision.commit ?? request.sha);
+    const commit = await commitMeant(request, repository.name, decision.commit ?? request.sha ?? commitOf(request));
     if ((await ledger.open()).filter(run => run.state === 'queued').length >= maxQueued)
       throw new DoorError({ code: 'E_BUSY', message: 'too many runs are waiting', fix: 'ask again later' });
     const run = newRun({
@@ -89,6 +89,8 @@ export function admission({ ledger, policy, keys, now, maxQueued }: AdmissionPar
     },
   };
 }
+
+const commitOf = ({ ref }: Request): string | undefined => (ref.kind === 'commit' ? ref.commit : undefined);
 
 const denied = (request: Request, reasons: Extract<Decision, { outcome: 'deny' }>['reasons']): DoorError => {
   const { message, fix } = explainDenial(request, reasons);

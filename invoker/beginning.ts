@@ -4,6 +4,7 @@ import { ok, type Result, refuse } from '../policies/contract/error.ts';
 import { findReceipt } from './find-receipt.ts';
 import type { Ledger } from './ledger.ts';
 import { keepsPlan } from './plan-receipt.ts';
+import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { RunRecord } from './run.ts';
 import type { Keys } from './secret.ts';
@@ -35,7 +36,8 @@ export function beginning({ ledger, policy, keys, now }: BeginningParts) {
   /** The policy and the receipt as they are when the apply begins decide whether it may; a cancel that came first wins. */
   async function mayBegin(run: RunRecord): Promise<Result<unknown>> {
     if (run.cancelRequested) return refuse('E_CANCELED', 'the run was canceled');
-    const repository = allowed(run);
+    const planners = run.asker.identity ? await plannersOf(ledger, run.repo, run.request.path) : [];
+    const repository = allowed({ ...run, asker: { ...run.asker, planners } });
     return repository.ok ? receiptToSpend(run, run.commit, run.planId) : repository;
   }
 

@@ -60,6 +60,8 @@ async function main(): Promise<void> {
   if (options.version) return void process.stdout.write(`${version}\n`);
   if (options.policy === undefined || options['data-dir'] === undefined)
     throw new UsageError('--policy FILE and --data-dir DIR are needed; fix: see --help');
+  // Whoever read our words may be gone: that is no reason to end what is running.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.umask(0o077);
   // Loaded late, so that a Node without `node:sqlite` is told what is wrong rather than what is missing.
   const { startControlPlane } = await import('./embedded/control-plane.ts');

@@ -3,7 +3,7 @@ import type { Rule } from './allowlist.ts';
 import type { ErrorCode } from './contract/error.ts';
 import { type Asker, userOf } from './contract/identity.ts';
 import type { Command, Request } from './contract/request.ts';
-import { unmet } from './identity-condition.ts';
+import { mayBeMeant, unmet } from './identity-condition.ts';
 import { quote } from './quote.ts';
 import type { CanonicalRef, FullRef } from './ref.ts';
 
@@ -23,6 +23,7 @@ export function strangeness(rule: Rule, command: Command, { identity, planners }
       ? undefined
       : strange('E_CLAIM_NOT_ALLOWED', `${named} is for tokens of the server's own machine`);
   if (identity === undefined) return strange('E_CLAIM_NOT_ALLOWED', `${named} wants an ID token`);
+  if (rule.effect === 'deny' && mayBeMeant(rule.identity, identity)) return undefined;
   const [missing] = unmet(rule.identity, identity);
   if (missing) {
     const { claim, wanted, given, isSecret } = missing;
@@ -38,16 +39,16 @@ export function strangeness(rule: Rule, command: Command, { identity, planners }
     : undefined;
 }
 
-/** A token is for one ref and one commit, and only code that is merged is applied. */
+/** A token is for one ref and one commit: of that commit alone it plans, and only what is merged, from that ref, it applies. */
 export function tokenReasons(request: Request, { identity }: Asker): Reason[] {
-  if (identity === undefined || request.command === 'plan') return [];
-  if (identity.isMergeRequest)
+  if (identity === undefined) return [];
+  const { ref, sha } = request;
+  const reasons: Reason[] = [];
+  if (request.command === 'apply' && identity.isMergeRequest)
     return [
       { code: 'E_MERGE_REQUEST_PIPELINE', message: 'the token is from a merge request pipeline, which may only plan' },
     ];
-  const { ref, sha } = request;
-  const reasons: Reason[] = [];
-  if (!namesOf(ref).some(name => name !== undefined && name === identity.ref))
+  if (request.command === 'apply' && !namesOf(ref).some(name => name !== undefined && name === identity.ref))
     reasons.push({
       code: 'E_TOKEN_REF',
       message: `the token is for ${quote(identity.ref ?? 'no ref')}, the request for ${quote(ref.text)}`,

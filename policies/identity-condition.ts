@@ -16,6 +16,8 @@ export interface IdentityCondition {
 export interface ClaimCondition {
   readonly claim: string;
   readonly oneOf: ReadonlySet<string>;
+  /** The levels there are, where the claim is one of an order. */
+  readonly order?: ReadonlySet<string>;
 }
 
 /** A claim that is not as the rule asks; `given` is undefined where the token does not have it. */
@@ -42,13 +44,28 @@ export function unmet({ issuer, project, claims }: IdentityCondition, identity: 
   return open.map(({ claim, oneOf }) => ({ claim, wanted: [...oneOf], given: given(claim), isSecret }));
 }
 
+/**
+ * Whether a rule that denies is for this identity: a claim that the token lacks, or a level that nobody knows, cannot be
+ * told to be another one, and then the rule denies.
+ */
+export const mayBeMeant = ({ issuer, claims }: IdentityCondition, identity: Identity): boolean =>
+  issuer === identity.issuer &&
+  claims.every(({ claim, oneOf, order }) => {
+    const value = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined;
+    return value === undefined || oneOf.has(value) || order?.has(value) === false;
+  });
+
 /** INVARIANT: `flawOf` has found nothing wrong with each value. */
 export const conditionOf = (issuer: string, kind: IssuerKind, body: IdentityBody): IdentityCondition => ({
   issuer,
   project: kind.project,
   claims: Object.entries(body)
     .filter(([claim]) => claim !== 'issuer')
-    .map(([claim, value]) => ({ claim, oneOf: new Set(allowed(kind.forms[claim] ?? 'text', value)) })),
+    .map(([claim, value]) => {
+      const form = kind.forms[claim] ?? 'text';
+      const order = typeof form === 'string' ? {} : { order: new Set(form) };
+      return { claim, oneOf: new Set(allowed(form, value)), ...order };
+    }),
 });
 
 /** What is wrong with one condition, in words; empty when nothing is. */

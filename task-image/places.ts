@@ -22,8 +22,11 @@ export function prepare({ runDir, cloneDir }: Places): void {
   writeFileSync(cliConfigFile(runDir), cliConfig, { mode: 0o600 });
 }
 
-export function clean({ runDir, cloneDir }: Places): void {
-  for (const directory of [cloneDir, runDir])
+/** Where Terraform puts a state that its backend does not take. */
+export const erroredState = (cwd: string): string => `${cwd}/errored.tfstate`;
+
+export function clean(directories: readonly string[]): void {
+  for (const directory of directories)
     try {
       rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
     } catch {

@@ -1,5 +1,5 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { accessSync, constants, statfsSync, statSync, symlinkSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, statfsSync, statSync, symlinkSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { ErrorCode } from '../policies/contract/error.ts';
@@ -9,6 +9,7 @@ import type { Control } from './control.ts';
 import { dataDir, toolEnvironment } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
 import { lineSplitter } from './output.ts';
+import { erroredState } from './places.ts';
 import { runTool, type Tool } from './subprocess.ts';
 
 export interface StackRun {
@@ -92,8 +93,16 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
     },
     show: async planFile => JSON.parse(await captured(['show', '-json', planFile])),
     apply: async planFile => {
+      // Terraform writes a state in place: the one before stays beside it.
+      if (isLocal && stateFile !== undefined && existsSync(stateFile)) copyFileSync(stateFile, `${stateFile}.backup`);
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
       const { exitCode, words } = await shown('apply', argv);
+      if (existsSync(erroredState(cwd)))
+        throw new Failure(
+          'E_APPLY',
+          `${binary} apply could not write its state: the backend did not take it`,
+          'an admin finds it in `state/` of the data directory, named `….errored.tfstate`: push it with `terraform state push` before anything else is planned',
+        );
       if (exitCode !== 0) throw failed('E_APPLY', `${binary} apply`, exitCode, words);
     },
     serial: async () => {

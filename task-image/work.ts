@@ -1,6 +1,6 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Repository } from '../policies/allowlist.ts';
 import { checkAllowlist } from '../policies/check-policy.ts';
@@ -12,7 +12,7 @@ import { stackSettings } from '../policies/stack.ts';
 import type { Control, StopReason } from './control.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
-import { clean, type Places, prepare } from './places.ts';
+import { clean, erroredState, type Places, prepare } from './places.ts';
 import { plannedState, planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
 import { binaryFile, type Terraform, terraform } from './terraform.ts';
@@ -24,7 +24,9 @@ export async function work(control: Control, places: Places): Promise<void> {
     // Told first: what a run has left must not change how it ended.
     await control.finish(report);
   } finally {
-    clean(places);
+    // The only record of what an apply has made is kept by the launcher, with the clone it lies in.
+    const isErrored = existsSync(erroredState(join(places.cloneDir, control.claimed.request.path)));
+    clean(isErrored ? [places.runDir] : [places.cloneDir, places.runDir]);
   }
 }
 

@@ -41,6 +41,8 @@ export interface WorkerDoorParts extends BeginningParts {
 const errors = { '4xx': ErrorSchema, '5xx': ErrorSchema };
 /** Characters of output that are kept of one run; the file of the tool itself is the worker's. */
 const maxLogged = 64 * 1024 * 1024;
+/** What an empty line costs. */
+const lineCost = 32;
 const cutMarker = '… infra-deployer keeps no more of this output: it is too long';
 const nothing = Type.Object({}, { additionalProperties: false });
 
@@ -154,7 +156,7 @@ export function workerDoor(parts: WorkerDoorParts) {
       handler: async request => {
         const { id, logged = 0 } = await runOf(request);
         const { seq, lines } = request.body;
-        const size = lines.reduce((sum, { text }) => sum + text.length, 0);
+        const size = lines.reduce((sum, { text }) => sum + text.length + lineCost, 0);
         const beaten = await heard(id, run => ok({ ...run, logged: (run.logged ?? 0) + size }));
         const kept = logged > maxLogged ? [] : lines.map(({ phase, text }) => ({ phase, text: printable(text) }));
         const cut = logged <= maxLogged && logged + size > maxLogged ? [{ phase: beaten.phase, text: cutMarker }] : [];

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -91,6 +92,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
       if (left.length === 0 && !children.has(id)) {
         settling.delete(id);
         const places = placesOf(run, work);
+        keepErroredState(run, places.clone, join(state, `${places.name}.${id}.errored.tfstate`));
         for (const place of [places.run, places.clone]) discard(place, id);
         return true;
       }
@@ -117,6 +119,12 @@ function placesOf({ id, repo, request }: RunRecord, work: string) {
   const name = `${readable}~${digestOf(`${repo}\n${request.path}`).slice(0, 16)}`;
   const run = join(work, id.slice(2, 12));
   return { name, run, clone: join(work, name), words: join(run, 'worker.log') };
+}
+
+/** What Terraform could not write to its backend is the only record of what it has made (`errored.tfstate`). */
+function keepErroredState({ request }: RunRecord, clone: string, kept: string): void {
+  const errored = join(clone, request.path, 'errored.tfstate');
+  if (lstatSync(errored, { throwIfNoEntry: false })?.isFile()) copyFileSync(errored, kept);
 }
 
 /**

@@ -133,7 +133,13 @@ export async function startControlPlane(
     },
   );
 
-  url = await app.listen({ host: options.host, port: options.port === 0 ? (directory.formerPort ?? 0) : options.port });
+  const { host } = options;
+  const port = options.port === 0 ? (directory.formerPort ?? 0) : options.port;
+  url = await app.listen({ host, port }).catch(error => {
+    // Nobody has asked for this port: something else has it now, and workers of before end by themselves.
+    if (options.port !== 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return app.listen({ host, port: 0 });
+  });
   directory.announce(url);
   const running = startRounds({
     round: mayExpire => keep(keeperParts, mayExpire),

@@ -1,6 +1,15 @@
 /** The directory of an embedded server: who may see it, its root key, and what is known of the server before. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Tokens } from '../bearer.ts';
@@ -40,6 +49,8 @@ export function dataDirectory(directory: string): DataDirectory {
     throw new Error(
       "the data directory's path has a quote, a backslash or a `${`, which ssh cannot be told; fix: choose another one",
     );
+  if (!isOurs(directory))
+    throw new Error(`${directory} holds other things; fix: choose an empty directory, or one that does not exist yet`);
   privateDirectory(directory);
   const sub = (name: string): string => privateDirectory(join(directory, name));
   const database = lockedDatabase(join(directory, 'ledger.sqlite'), directory);
@@ -56,6 +67,13 @@ export function dataDirectory(directory: string): DataDirectory {
     ...(former ? { formerPort: Number(new URL(former.url).port) } : {}),
     announce: url => writePrivate(file, `${JSON.stringify({ url, tokens } satisfies ServerFile, null, 2)}\n`),
   };
+}
+
+/** Ours to lock up: not there yet, empty, or used by a server before. */
+function isOurs(directory: string): boolean {
+  if (!existsSync(directory)) return true;
+  const names = readdirSync(directory);
+  return names.length === 0 || names.includes('ledger.sqlite') || names.includes('root.key');
 }
 
 function privateDirectory(directory: string): string {

@@ -5,7 +5,7 @@ import type { Issuer } from '../../policies/allowlist.ts';
 export interface KeyTimes {
   /** After any attempt to fetch, so long nothing is fetched again: its outcome stands, also for an unknown key. */
   readonly cooldownMs: number;
-  /** Keys older than this are fetched anew in the background, while they are still used. */
+  /** Keys older than this are fetched anew; where that fails they are still used. */
   readonly refreshMs: number;
   /** Keys older than this are not used any more: where none can be fetched, every token is refused. */
   readonly maxAgeMs: number;
@@ -30,6 +30,9 @@ export function issuerKeys({ jwks, jwksUrl = '' }: Issuer, times: KeyTimes, now:
   let kept: { readonly find: JWTVerifyGetKey; readonly at: number } | undefined;
   let attempt = { at: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
 
+  /** By a clock that may be set back, too. */
+  const ageOf = ({ at }: { readonly at: number }): number => Math.abs(now() - at);
+
   /** Ends as the last attempt did, which is a new one where the cool-down is over. */
   const fetchKeys = (): Promise<void> => {
     const at = now();
@@ -43,7 +46,7 @@ export function issuerKeys({ jwks, jwksUrl = '' }: Issuer, times: KeyTimes, now:
     }
     return attempt.done;
   };
-  const usable = (): JWTVerifyGetKey | undefined => (kept && now() - kept.at <= times.maxAgeMs ? kept.find : undefined);
+  const usable = (): JWTVerifyGetKey | undefined => (kept && ageOf(kept) <= times.maxAgeMs ? kept.find : undefined);
   const needed = async (): Promise<JWTVerifyGetKey> => {
     await fetchKeys();
     const find = usable();
@@ -52,7 +55,8 @@ export function issuerKeys({ jwks, jwksUrl = '' }: Issuer, times: KeyTimes, now:
   };
 
   return async (header, token) => {
-    if (kept && now() - kept.at > times.refreshMs) void fetchKeys();
+    // Waited for, so that a key that was withdrawn while nobody asked is not believed once more; bounded by the cool-down.
+    if (kept && ageOf(kept) > times.refreshMs) await fetchKeys().catch(() => {});
     try {
       return await (usable() ?? (await needed()))(header, token);
     } catch (error) {

@@ -291,3 +291,21 @@ test('whoever asks is called by login, project and job', () => {
   const { identity } = gitlabAsker();
   expect(identity && callerOf(identity)).toBe('anna.k via acme/infra-live job 302');
 });
+
+describe('a deny rule with an identity', () => {
+  const asks = (deny: Record<string, unknown>, claims: Record<string, unknown>) =>
+    decide(
+      [...generous({ issuer: 'gitlab', project_id: 20 }), { deny: ['apply'], identity: { issuer: 'gitlab', ...deny } }],
+      { command: 'apply', path: 'prod', ref: 'main' },
+      gitlabAsker(claims),
+    ).outcome;
+  test.each([
+    ['a claim that is as it says', { runner_environment: 'self-hosted' }, {}, 'deny'],
+    ['a claim that is otherwise', { runner_environment: 'gitlab-hosted' }, {}, 'allow'],
+    ['a claim that is left out', { environment_protected: false }, { environment_protected: undefined }, 'deny'],
+    ['a level that nobody knows', { user_access_level: 'owner' }, { user_access_level: 'planner' }, 'deny'],
+    ['a level below', { user_access_level: 'owner' }, { user_access_level: 'guest' }, 'allow'],
+  ] as const)('meets %s', (_, deny, claims, outcome) => {
+    expect(asks(deny, claims)).toBe(outcome);
+  });
+});

@@ -44,7 +44,7 @@ describe('log', () => {
     const worker = await workerOf(plane);
     const run = await plane.ledger.get(worker.id);
     if (run === undefined) throw new Error('it is there');
-    await plane.ledger.transition(run.version, { ...run, logged: 64 * 1024 * 1024 - 3 });
+    await plane.ledger.transition(run.version, { ...run, logged: 64 * 1024 * 1024 - (3 + 32) });
     const cut = '\u2026 infra-deployer keeps no more of this output: it is too long';
     for (const [seq, texts] of [['abc'], ['d', 'e'], ['f']].entries())
       await must(worker.tell('log', { seq, lines: lines(...texts) }));
@@ -53,10 +53,10 @@ describe('log', () => {
     expect((await plane.shown(worker.id)).state).toBe('running');
   });
 
-  test('counts the characters of all batches', async () => {
+  test('counts the characters of all batches, and what a line costs without any', async () => {
     const worker = await workerOf(plane);
     for (const seq of [0, 1]) await must(worker.tell('log', { seq, lines: lines('12345', '678') }));
-    expect((await plane.ledger.get(worker.id))?.logged).toBe(16);
+    expect((await plane.ledger.get(worker.id))?.logged).toBe(2 * (5 + 3 + 2 * 32));
   });
 
   test.each([
