@@ -69,12 +69,13 @@ export function dataDirectory(directory: string): DataDirectory {
   };
 }
 
-/** Ours to lock up: not there yet, empty, or used by a server before. */
-function isOurs(directory: string): boolean {
-  if (!existsSync(directory)) return true;
-  const names = readdirSync(directory);
-  return names.length === 0 || names.includes('ledger.sqlite') || names.includes('root.key');
-}
+/** What a server makes in it, and what a volume of its own may hold. */
+const ownNames =
+  /^(ledger\.sqlite(-wal|-shm|-journal)?|root\.key(\.new)?|server\.json(\.new)?|plans|work|state|lost\+found)$/;
+
+/** Ours to lock up: not there yet, or with nothing else in it. */
+const isOurs = (directory: string): boolean =>
+  !existsSync(directory) || readdirSync(directory).every(name => ownNames.test(name));
 
 function privateDirectory(directory: string): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });

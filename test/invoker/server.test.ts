@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { dist } from '../support/cli.ts';
@@ -100,6 +103,36 @@ describe('infra-deployer-server', () => {
     expect([status, stdout]).toEqual([3, '']);
     expect(stderr).toMatch(/^infra-deployer-server: [^\n]+\n$/);
     expect(stderr).toContain(says);
+  });
+
+  test('takes another port when something else has the one of last time', async () => {
+    const { dataDir, url, stop } = await start();
+    await stop();
+    const other = createServer().listen(Number(new URL(url).port), '127.0.0.1');
+    await once(other, 'listening');
+    expect((await start({ dataDir })).url).not.toBe(url);
+    other.close();
+  });
+
+  test('outlives whoever reads what it says', async () => {
+    const policy = policyIn(openPolicy);
+    const args = [
+      join(dist(), 'infra-deployer-server.js'),
+      '--policy',
+      policy,
+      '--data-dir',
+      temporaryDirectory('data'),
+    ];
+    const child = spawn(process.execPath, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const [url] = /http:\S+/.exec(line.toString()) ?? [];
+    child.stdout.destroy();
+    child.stderr.destroy();
+    writeFileSync(policy, 'version: 2\n');
+    await expect.poll(async () => (await fetch(`${url}/healthz`)).status).toBe(503);
+    expect((await fetch(`${url}/healthz`)).status).toBe(503);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
   test('tells how to use it, and its version', async () => {

@@ -88,6 +88,14 @@ describe('the data directory', () => {
     }
   });
 
+  test('is refused, and left as it is, when it holds other things', () => {
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o755);
+    writeFileSync(join(directory, 'thesis.txt'), '');
+    expect(() => open(directory)).toThrow('holds other things; fix: choose an empty directory');
+    expect(mode(directory)).toBe('755');
+  });
+
   test('is refused when it belongs to somebody else', () => {
     // Only root can make such a directory, and for anybody else the top of the file system is one.
     const foreign = process.getuid?.() === 0 ? temporaryDirectory() : '/';
