@@ -32,16 +32,15 @@ export interface Unmet {
 /** All that is not met, empty when the identity is as the rule asks. Another issuer meets nothing. */
 export function unmet({ issuer, project, claims }: IdentityCondition, identity: Identity): Unmet[] {
   if (issuer !== identity.issuer) return [{ claim: 'iss', wanted: [issuer], given: identity.issuer, isSecret: false }];
-  const given = (claim: string) => (Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined);
   const isMet = ({ claim, oneOf }: ClaimCondition): boolean => {
-    const value = given(claim);
+    const value = given(identity, claim);
     return value !== undefined && oneOf.has(value);
   };
   const isSecret = !claims.some(condition => condition.claim === project && isMet(condition));
   const open = claims.filter(condition => !isMet(condition));
   // Whose job it is comes first: what else is wrong is of no account to a stranger.
   open.sort((a, b) => Number(b.claim === project) - Number(a.claim === project));
-  return open.map(({ claim, oneOf }) => ({ claim, wanted: [...oneOf], given: given(claim), isSecret }));
+  return open.map(({ claim, oneOf }) => ({ claim, wanted: [...oneOf], given: given(identity, claim), isSecret }));
 }
 
 /**
@@ -51,9 +50,13 @@ export function unmet({ issuer, project, claims }: IdentityCondition, identity: 
 export const mayBeMeant = ({ issuer, claims }: IdentityCondition, identity: Identity): boolean =>
   issuer === identity.issuer &&
   claims.every(({ claim, oneOf, order }) => {
-    const value = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined;
+    const value = given(identity, claim);
     return value === undefined || oneOf.has(value) || order?.has(value) === false;
   });
+
+/** A claim of the token itself: not what every object has. */
+const given = ({ claims }: Identity, claim: string): string | undefined =>
+  Object.hasOwn(claims, claim) ? claims[claim] : undefined;
 
 /** INVARIANT: `flawOf` has found nothing wrong with each value. */
 export const conditionOf = (issuer: string, kind: IssuerKind, body: IdentityBody): IdentityCondition => ({

@@ -1,5 +1,5 @@
 /** Reads a request as bytes from outside into the form that everything inside trusts. */
-import { Compile } from 'typebox/compile';
+import { compiled } from './compiled.ts';
 import { ok, type Result, refuse } from './contract/error.ts';
 import { type Request, type RequestBody, RequestSchema } from './contract/request.ts';
 import { canonicalPath } from './path.ts';
@@ -7,14 +7,15 @@ import { canonicalRef, commitSha } from './ref.ts';
 import { schemaRefusal } from './schema-problem.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-const schema = Compile(RequestSchema);
+const schema = compiled(RequestSchema);
 
 /** Strict JSON (E_JSON), the schema (E_SCHEMA), then `canonicalRequest`. */
 export function readRequest(bytes: Uint8Array): Result<Request> {
   const json = parseStrictJson(bytes);
   if (!json.ok) return json;
-  if (schema.Check(json.value)) return canonicalRequest(json.value);
-  return { ok: false, problem: schemaRefusal(RequestSchema, schema.Errors(json.value), 'the body') };
+  const checked = schema();
+  if (checked.Check(json.value)) return canonicalRequest(json.value);
+  return { ok: false, problem: schemaRefusal(RequestSchema, checked.Errors(json.value), 'the body') };
 }
 
 /** Path and ref in their one form (E_PATH_SYNTAX, E_REF_SYNTAX); a plan names no plan (E_BAD_REQUEST). */

@@ -52,12 +52,13 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   guard(control);
   const planFile = join(runDir, 'plan');
   const report =
-    request.command === 'plan' ? await plan(control, tool, answer, planFile) : await apply(control, tool, planFile);
+    request.command === 'plan'
+      ? await plan(control, tool, answer, planFile, settings.binary)
+      : await apply(control, tool, planFile);
   const lockDigest = digestOfFile(join(cwd, '.terraform.lock.hcl'));
   return {
     ...report,
     ...(lockDigest === undefined ? {} : { lockDigest }),
-    ...(report.tool ? { tool: { ...report.tool, binary: settings.binary } } : {}),
   };
 }
 
@@ -76,7 +77,13 @@ function reviewed({ claimed }: Control): {
   throw new Failure(reason?.code ?? 'E_DENIED_BY_RULE', reason?.message ?? 'the policy denies this run');
 }
 
-async function plan(control: Control, tool: Terraform, answer: SourceAnswer, planFile: string): Promise<Finish> {
+async function plan(
+  control: Control,
+  tool: Terraform,
+  answer: SourceAnswer,
+  planFile: string,
+  binary: string,
+): Promise<Finish> {
   await control.phase('plan');
   guard(control);
   const { hasChanges } = await tool.plan(planFile);
@@ -92,7 +99,7 @@ async function plan(control: Control, tool: Terraform, answer: SourceAnswer, pla
     counts,
     changes: [...changes],
     state: plannedState(bytes),
-    ...(version === undefined ? {} : { tool: { binary: '', version } }),
+    ...(version === undefined ? {} : { tool: { binary, version } }),
   };
 }
 

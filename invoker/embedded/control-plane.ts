@@ -118,7 +118,7 @@ export async function startControlPlane(
     '/healthz',
     { schema: { summary: 'ok, or what is wrong', response: { 200: HealthSchema, 503: HealthSchema } } },
     async (_request, reply) => {
-      const problems = [...policy.problems(), ...(broken ?? []), ...[rounds?.problem() ?? []].flat()];
+      const problems = [...policy.problems(), broken, rounds?.problem()].filter(problem => problem !== undefined);
       const open = await ledger.open();
       reply.code(problems.length === 0 ? 200 : 503);
       return {
@@ -160,13 +160,13 @@ export async function startControlPlane(
 }
 
 /** Checks the whole chain once, at the start: a trail that was changed while nobody looked is told in /healthz. */
-async function chainProblem(ledger: Ledger, key: Uint8Array): Promise<readonly string[] | undefined> {
+async function chainProblem(ledger: Ledger, key: Uint8Array): Promise<string | undefined> {
   let last: { seq: number; hash: string } | undefined;
   for (;;) {
     const page: readonly AuditEntry[] = await ledger.audit(last?.seq ?? 0, 1000);
     if (page.length === 0) return undefined;
     const verdict = verifyChain(page, key, last);
-    if (!verdict.ok) return [`the audit trail is broken at entry ${verdict.seq}: ${verdict.why}`];
+    if (!verdict.ok) return `the audit trail is broken at entry ${verdict.seq}: ${verdict.why}`;
     last = verdict;
   }
 }

@@ -1,7 +1,7 @@
 /** What the core asks of a kind of issuer: how its claims look, which of them rules may ask for, and what they mean. */
 
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { compiled } from '../compiled.ts';
 import { ok, type Result, refuse } from '../contract/error.ts';
 import type { Identity } from '../contract/identity.ts';
 import { placeName, schemaProblems } from '../schema-problem.ts';
@@ -26,12 +26,13 @@ export function issuerKind<Schema extends TSchema>(
   { forms, project }: Pick<IssuerKind, 'forms' | 'project'>,
   facts: (claims: Static<Schema>) => Result<IdentityFacts>,
 ): IssuerKind {
-  const compiled = Compile(schema);
+  const claimsSchema = compiled(schema);
   return {
     forms,
     project,
     identify: (issuer, payload) => {
-      if (!compiled.Check(payload)) return refuse('E_TOKEN_CLAIMS', wrongClaims(schema, compiled.Errors(payload)));
+      if (!claimsSchema().Check(payload))
+        return refuse('E_TOKEN_CLAIMS', wrongClaims(schema, claimsSchema().Errors(payload)));
       const known = facts(payload as Static<Schema>);
       if (!known.ok) return known;
       const claims: Record<string, string> = {};
