@@ -166,7 +166,8 @@ describe('whoever asks', () => {
       }),
       { numRuns: 1_000 },
     );
-    expect(allowed).toBeGreaterThan(50);
+    // About 65 of them; far enough below that chance alone never fails it.
+    expect(allowed).toBeGreaterThan(20);
   });
 
   test('is decided the same where the ref is asked for alone', () => {
