@@ -50,7 +50,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   test('plans, applies that plan, and knows the serial before and after', async () => {
     const { runDir, init, plan, apply, serial, show } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toEqual({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
@@ -63,7 +63,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
     const { runDir, init, plan, apply } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
@@ -71,7 +71,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('shows what it says as it says it, and keeps its colours', async () => {
     const { control, init } = tool(resource);
-    await init();
+    await init({});
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
   });
