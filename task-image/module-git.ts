@@ -1,4 +1,5 @@
 /** The git that Terraform runs to fetch modules: where it may go, and nothing but what is said here to go by. */
+import { stripVTControlCharacters } from 'node:util';
 import { Failure } from './failure.ts';
 import { knownGitFailure } from './git.ts';
 
@@ -41,7 +42,7 @@ export const unlisted = 'no repository of `modules` in the policy has this url';
 
 /** Why Terraform could not fetch a module, as far as git's words tell; Terraform has broken them into lines. */
 export function moduleFailure(output: string): Failure | undefined {
-  const words = output.replaceAll(/[\s│]+/g, ' ');
+  const words = stripVTControlCharacters(output).replaceAll(/[\s│]+/g, ' ');
   if (!/could not download module|failed to download module|downloading source url/i.test(words)) return undefined;
   if (words.includes(unlisted) || /transport '[^']*' not allowed/.test(words))
     return new Failure(

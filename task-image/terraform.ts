@@ -26,9 +26,11 @@ export interface StackRun {
   readonly stateFile?: string;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface Terraform {
   /** `git`: the environment of the git that fetches modules, which is for this step only. */
-  readonly init: (git: Readonly<Record<string, string>>) => Promise<void>;
+  readonly init: (git: Environment) => Promise<void>;
   /** Makes the plan file; says whether applying it would change anything. */
   readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
   readonly show: (planFile: string) => Promise<unknown>;
@@ -49,30 +51,28 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   });
   let isLocal = false;
 
-  const run = async (
-    argv: readonly string[],
-    how: Pick<Tool, 'output' | 'stdoutOnly'> & Partial<Pick<Tool, 'env'>>,
-  ) => {
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, more: Environment) => {
     const outputFile = join(runDir, 'out');
     const { stop, claimed } = control;
-    return (await runTool({ file, argv, cwd, env, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
+    const all = { ...env, ...more };
+    return (await runTool({ file, argv, cwd, env: all, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[], more: Readonly<Record<string, string>> = {}) => {
+  const shown = async (phase: Phase, argv: readonly string[], more: Environment = {}) => {
     let words = '';
     const lines = lineSplitter(text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write, env: { ...env, ...more } });
+    const exitCode = await run(argv, { output: lines.write }, more);
     await lines.end();
     return { exitCode, words };
   };
 
-  const captured = async (argv: readonly string[]): Promise<string> => {
+  const captured = async (argv: readonly string[], more: Environment = {}): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) });
+    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, more);
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
@@ -81,7 +81,8 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
 
   return {
     init: async git => {
-      if (settings.version !== undefined) checkVersion(settings.version, await captured(['version', '-json']), binary);
+      if (settings.version !== undefined)
+        checkVersion(settings.version, await captured(['version', '-json'], git), binary);
       const fill = Object.entries(settings.backend?.config ?? {}).map(
         ([key, value]) => `-backend-config=${key}=${value}`,
       );

@@ -53,11 +53,11 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   const planFile = join(runDir, 'plan');
   if (answer.plan) placeLockFile(cwd, settings.lockFile, readFileSync(planFile), answer.plan);
   const keys = await takeModuleKeys({
-    ...repository,
-    ...settings,
+    modules: repository.modules,
+    moduleSources: settings.moduleSources,
     runDir,
-    path,
     runId: control.claimed.run,
+    path,
     hide: () => {},
   });
   try {
