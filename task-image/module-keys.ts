@@ -35,14 +35,14 @@ export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
   const { modules, moduleSources, runDir, runId, path, hide } = parts;
   const https = moduleSources.length > 0 ? (['https'] as const) : [];
   if (modules.length === 0) return { environment: moduleGit(https), paths: [], drop: async () => {} };
-  const keys = modules.map(({ deployKey }) => readKey(deployKey));
-  keys.forEach(hide);
+  const keyed = modules.map(module => ({ ...module, key: readKey(module.deployKey) }));
+  for (const { key } of keyed) hide(key);
   const directory = join(runDir, 'm');
   mkdirSync(directory, { mode: 0o700 });
-  const reached = modules.map(({ url, knownHosts }, at) => {
+  const reached = keyed.map(({ url, knownHosts, key }, at) => {
     const hosts = join(directory, `${at}.hosts`);
     writeFileSync(hosts, `${knownHosts}\n`, { mode: 0o600 });
-    return { url, hosts, socket: join(directory, `${at}`) };
+    return { url, key, hosts, socket: join(directory, `${at}`) };
   });
   writeFileSync(join(directory, 'ssh'), moduleSsh(reached), { mode: 0o600 });
   const env = { PATH: path, LANG: 'C', INFRA_DEPLOYER_RUN: runId };
@@ -50,16 +50,21 @@ export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
     reached.map(({ socket }) => socket),
     env,
   );
-  const drop = async () => {
+  const end = async () => {
     await endAgents(agents);
     rmSync(directory, { recursive: true, force: true });
     // INVARIANT: no agent and no socket is left when Terraform plans or applies.
     if (isThere(agents) || existsSync(directory))
       throw new Failure('E_WORKER', 'the keys of the modules could not be removed');
   };
+  let ending: Promise<void> | undefined;
+  // Once: later their process ids may be somebody else's.
+  const drop = () => {
+    ending ??= end();
+    return ending;
+  };
   try {
-    for (const [at, { url, socket }] of reached.entries())
-      await addKey(keys[at] ?? '', url, { ...env, SSH_AUTH_SOCK: socket });
+    for (const { key, url, socket } of reached) await addKey(key, url, { ...env, SSH_AUTH_SOCK: socket });
   } catch (error) {
     await drop();
     throw error;
