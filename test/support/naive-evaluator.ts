@@ -11,7 +11,11 @@ interface Rule {
   readonly paths?: readonly string[];
   readonly identity?: object;
 }
-type Body = Readonly<Record<string, unknown>> & { readonly command: string; readonly path: string; readonly ref: string };
+type Body = Readonly<Record<string, unknown>> & {
+  readonly command: string;
+  readonly path: string;
+  readonly ref: string;
+};
 
 /** `policy` is the text of a policy without problems; what it answers is for the bytes of a body. */
 export function naiveEvaluator(policy: string): (body: Uint8Array) => NaiveOutcome {
@@ -62,9 +66,9 @@ const isPath = (path: string): boolean =>
 function isRef(ref: string): boolean {
   if (isCommit(ref) || /^refs\/merge-requests\/[1-9]\d{0,9}\/(head|merge)$/.test(ref)) return true;
   const name = ref.replace(/^refs\/(heads|tags)\//, '');
-  if (ref.length > 255 || name.startsWith('refs/') || name.startsWith('+') || name.endsWith('.')) return false;
+  if (name.length > 255 || name.startsWith('refs/') || name.startsWith('+') || name.endsWith('.')) return false;
   // Names that git could take for something else.
-  if (name === '@' || /^([A-Z]+_)?HEAD$/.test(name) || /^[0-9a-fA-F]{40}$/.test(name)) return false;
+  if (name === '@' || /^([A-Z_]+_)?HEAD$/.test(name) || /^[0-9a-fA-F]{40}$/.test(name)) return false;
   return name.split('/').every(part => /^[\w#+=@][\w#+=@.-]*$/.test(part) && !/\.\.|\.lock$/.test(part));
 }
 
