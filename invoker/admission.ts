@@ -4,13 +4,13 @@ import type { Request } from '../policies/contract/request.ts';
 import { type Decision, evaluate, findRepository } from '../policies/evaluate.ts';
 import { explainDenial, leadingReason } from '../policies/explain.ts';
 import { auditEvent } from './audit-event.ts';
+import type { Who } from './bearer.ts';
 import { DoorError, orThrow } from './errors.ts';
 import { findReceipt } from './find-receipt.ts';
 import type { Ledger } from './ledger.ts';
 import { isSameRequest, onceOf } from './once.ts';
 import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
-import type { Who } from './refusal.ts';
 import { newRun, type RunRecord } from './run.ts';
 import { type Keys, newRunId } from './secret.ts';
 

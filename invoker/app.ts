@@ -9,12 +9,13 @@ import Fastify, {
 } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { maxBodyBytes } from '../policies/body.ts';
 import type { Problem } from '../policies/contract/error.ts';
 import { schemaRefusal } from '../policies/schema-problem.ts';
 import { parseStrictJson } from '../policies/strict-json.ts';
 import { answerError, DoorError, errorBody, statusOf } from './errors.ts';
 import { openApi } from './openapi.ts';
-import { newSecret } from './secret.ts';
+import { newRequestId } from './secret.ts';
 
 export type App = FastifyInstance<
   import('node:http').Server,
@@ -35,11 +36,11 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
   const app: App = Fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: 16 * 1024,
+    bodyLimit: maxBodyBytes,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
-    genReqId: () => newSecret().slice(0, 22),
+    genReqId: newRequestId,
     // Nothing a client names may become our id for a request.
     requestIdHeader: false,
     exposeHeadRoutes: false,

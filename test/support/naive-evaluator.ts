@@ -26,7 +26,7 @@ export function naiveEvaluator(policy: string): (body: Uint8Array) => NaiveOutco
     return meant.length === 1 ? (meant[0]?.[1].rules ?? []) : [];
   };
   return bytes => {
-    const json = naiveJson(bytes);
+    const json = bytes.length > 16_384 ? 'malformed' : naiveJson(bytes);
     if (json === 'malformed' || !isBody(json.value)) return 'malformed';
     return isGranted(json.value) && isAllowed(rulesOf(json.value.repo), json.value) ? 'allow' : 'deny';
   };
