@@ -38,7 +38,7 @@ const oddities = fc.oneof(
 );
 const mostly = (usual: fc.Arbitrary<string>) => fc.oneof({ arbitrary: usual, weight: 40 }, oddities);
 
-const segments = fc.constantFrom('prod', 'prod', 'staging', 'vpc', 'secrets', 'a.b', 'main', 'v1', 'release');
+const segments = fc.constantFrom('prod', 'prod', 'prod', 'staging', 'vpc', 'secrets', 'a.b', 'main', 'v1', 'release');
 const namePaths = fc.array(segments, { minLength: 1, maxLength: 3 }).map(parts => parts.join('/'));
 const prefixes = fc.constantFrom('', 'refs/heads/', 'refs/heads/', 'refs/tags/', 'refs/tags/', 'heads/');
 const refs = fc.oneof(
