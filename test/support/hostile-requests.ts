@@ -62,7 +62,7 @@ const repositories = fc.constantFrom(
 const asked = fc.record(
   {
     command: mostly(fc.constantFrom('plan', 'apply')),
-    path: mostly(namePaths),
+    path: mostly(fc.oneof(fc.constantFrom('prod', 'prod/vpc', 'staging/vpc'), namePaths)),
     ref: mostly(refs),
     repo: mostly(repositories),
   },
