@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   statSync,
   writeFileSync,
@@ -52,6 +53,10 @@ export function dataDirectory(directory: string): DataDirectory {
   if (!isOurs(directory))
     throw new Error(`${directory} holds other things; fix: choose an empty directory, or one that does not exist yet`);
   privateDirectory(directory);
+  if (programs.test(realpathSync(directory)))
+    throw new Error(
+      `${directory} is among the machine's programs, which Terraform may see; fix: choose a directory below /var/lib`,
+    );
   const sub = (name: string): string => privateDirectory(join(directory, name));
   const database = lockedDatabase(join(directory, 'ledger.sqlite'), directory);
   const file = join(directory, 'server.json');
@@ -68,6 +73,9 @@ export function dataDirectory(directory: string): DataDirectory {
     announce: url => writePrivate(file, `${JSON.stringify({ url, tokens } satisfies ServerFile, null, 2)}\n`),
   };
 }
+
+/** What a worker shows Terraform of this machine. */
+const programs = /^\/(?:usr|bin|sbin|lib|lib32|lib64)\//;
 
 /** What a server makes in it, and what a volume of its own may hold. */
 const ownNames =

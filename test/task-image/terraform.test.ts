@@ -2,11 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { usualSettings } from '../../policies/allowlist.ts';
-import { cliConfig, cliConfigFile, temporaryDir } from '../../task-image/environment.ts';
-import { binaryFile, terraform } from '../../task-image/terraform.ts';
+import { binaryFile } from '../../task-image/binary.ts';
+import { planFile, prepare } from '../../task-image/places.ts';
+import { terraform } from '../../task-image/terraform.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { problemFrom, runDirectory, silentControl } from './parts.ts';
+import { isolation, problemFrom, runDirectory, silentControl } from './parts.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -37,19 +38,19 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
     const cwd = temporaryDirectory('stack');
     writeFileSync(join(cwd, 'main.tf'), text);
     const runDir = runDirectory();
-    mkdirSync(temporaryDir(runDir));
-    writeFileSync(cliConfigFile(runDir), cliConfig);
+    const path = process.env.PATH ?? '/usr/bin:/bin';
+    prepare({ runDir, cloneDir: join(runDir, 'none'), path }, { include: ['hashicorp/*'], exclude: [] });
     const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
     const control = silentControl();
     const settings = { ...usualSettings, ...(version && { version }) };
-    const path = process.env.PATH ?? '/usr/bin:/bin';
-    return { control, runDir, stateFile, ...terraform({ control, settings, cwd, runDir, path, stateFile }) };
+    const places = { cwd, cloneDir: cwd, runDir, path, stateFile };
+    return { control, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
   };
   const resource = 'resource "terraform_data" "x" {}\n';
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
     const { runDir, init, plan, apply, serial, show } = tool(resource);
-    const file = join(runDir, 'plan');
+    const file = planFile(runDir);
     await init();
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toEqual({ hasChanges: true });
@@ -62,7 +63,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
     const { runDir, init, plan, apply } = tool(resource);
-    const file = join(runDir, 'plan');
+    const file = planFile(runDir);
     await init();
     await plan(file);
     await apply(file);
