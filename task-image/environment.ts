@@ -1,4 +1,5 @@
 /** What Terraform gets to see of the worker: an environment built from nothing, and places of its own. */
+import { moduleGit } from './module-git.ts';
 
 export interface Surroundings {
   /** The run's own directory, mode 0700. */
@@ -33,11 +34,8 @@ export function toolEnvironment({ runDir, runId, binary, wrapped }: Surroundings
     // A profile of the machine's could run a program to get its credentials.
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-    // For the git that fetches modules: no prompt, no foreign configuration, no transport that runs programs.
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: 'https:ssh',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
+    // Modules are fetched by `init`, which gets another git.
+    ...moduleGit([]),
     // Lets the launcher find what is left of the run.
     INFRA_DEPLOYER_RUN: runId,
     ...(binary === 'terragrunt' ? terragruntEnvironment(wrapped) : {}),

@@ -11,6 +11,8 @@ import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, toolEnvironment
 import { diskFull, Failure } from './failure.ts';
 import { handOver } from './hand-over.ts';
 import type { Isolation } from './isolation.ts';
+import { lockArgument } from './lock-file.ts';
+import { moduleFailure } from './module-git.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
 import { readIfThere } from './read-file.ts';
@@ -31,8 +33,15 @@ export interface StackRun {
   readonly stateFile?: string;
 }
 
+/** What the git that fetches modules needs, which is for `init` only. */
+export interface Fetching {
+  readonly environment: Readonly<Record<string, string>>;
+  /** What a sandbox must show for it. */
+  readonly paths: readonly string[];
+}
+
 export interface Terraform {
-  readonly init: () => Promise<void>;
+  readonly init: (fetching: Fetching) => Promise<void>;
   /** Makes the plan file; says whether applying it would change anything. */
   readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
   readonly show: (planFile: string) => Promise<unknown>;
@@ -55,7 +64,7 @@ export function terraform(parts: StackRun): Terraform {
   let isLocal = false;
 
   /** Of the states that this machine keeps, the stack's own: to read, and to write in an apply. */
-  const view = (isApply: boolean): View => {
+  const view = (isApply: boolean, more: readonly string[]): View => {
     const { mirror } = settings.providers;
     const state = isLocal && stateFile !== undefined && existsSync(stateFile) ? [stateFile] : [];
     return {
@@ -63,6 +72,7 @@ export function terraform(parts: StackRun): Terraform {
         ...[file, wrapped, cliConfigFile(runDir)].filter(one => one !== undefined),
         ...(mirror?.startsWith('/') ? [mirror] : []),
         ...(isApply ? [] : state),
+        ...more,
       ],
       readWrite: [...places, ...(isApply ? state : [])],
       temporary: temporaryDir(runDir),
@@ -70,32 +80,33 @@ export function terraform(parts: StackRun): Terraform {
     };
   };
 
-  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>) => {
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, fetching?: Fetching) => {
     const { stop, claimed } = control;
     const isApply = argv[0] === 'apply';
     const { exitCode, exceeded } = await runTool({
-      ...{ file, argv, cwd, env, isolation, view: view(isApply), outputFile: join(runDir, 'out') },
-      ...{ stop, graceMs: claimed.graceMs, limits: settings, ...(isApply && { savesState: true }), ...how },
+      ...{ file, argv, cwd, env: { ...env, ...fetching?.environment }, outputFile: join(runDir, 'out') },
+      ...{ isolation, view: view(isApply, fetching?.paths ?? []), limits: settings },
+      ...{ stop, graceMs: claimed.graceMs, ...(isApply && { savesState: true }), ...how },
     });
     if (exceeded) throw new Failure(exceeded.code, exceeded.message, exceeded.fix);
     return exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[]) => {
+  const shown = async (phase: Phase, argv: readonly string[], fetching?: Fetching) => {
     let words = '';
     const lines = lineSplitter(text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write });
+    const exitCode = await run(argv, { output: lines.write }, fetching);
     await lines.end();
     return { exitCode, words };
   };
 
-  const captured = async (argv: readonly string[]): Promise<string> => {
+  const captured = async (argv: readonly string[], fetching?: Fetching): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) });
+    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, fetching);
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
@@ -103,13 +114,15 @@ export function terraform(parts: StackRun): Terraform {
   };
 
   return {
-    init: async () => {
+    init: async fetching => {
       if (isolation.kind === 'user') handOver(runDir, places, isolation);
-      if (settings.version !== undefined) checkVersion(settings.version, await captured(['version', '-json']), binary);
+      if (settings.version !== undefined)
+        checkVersion(settings.version, await captured(['version', '-json'], fetching), binary);
       const fill = Object.entries(settings.backend?.config ?? {}).map(
         ([key, value]) => `-backend-config=${key}=${value}`,
       );
-      const { exitCode, words } = await shown('init', ['init', '-input=false', '-lockfile=readonly', ...fill]);
+      const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
+      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], fetching);
       if (exitCode !== 0) throw failed('E_INIT', `${binary} init`, exitCode, words);
       isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
@@ -177,6 +190,8 @@ function failed(code: ErrorCode, step: string, exitCode: number | undefined, wor
       'the plan no longer fits: the state has changed since it was made',
       'plan again, look at it, then apply',
     );
+  const module = code === 'E_INIT' ? moduleFailure(words) : undefined;
+  if (module !== undefined) return module;
   const how = exitCode === undefined ? 'was killed' : `ended with exit code ${exitCode}`;
   return new Failure(code, `${step} ${how}`, 'the reason is in the output above');
 }

@@ -1,5 +1,4 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Repository } from '../policies/allowlist.ts';
@@ -14,8 +13,11 @@ import type { Control, StopReason } from './control.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
 import type { Isolation } from './isolation.ts';
+import { lockDigest, placeLockFile } from './lock-file.ts';
+import { takeModuleKeys } from './module-keys.ts';
 import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
-import { plannedState, planSummary } from './plan-summary.ts';
+import { plannedState } from './plan-file.ts';
+import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
 import { readRegular } from './read-file.ts';
 import { type Terraform, terraform } from './terraform.ts';
@@ -48,21 +50,33 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     settings,
   });
   const cwd = join(places.cloneDir, request.path);
-  const { runDir } = places;
+  const { runDir, path } = places;
   const tool = terraform({ control, settings, cwd, isolation, ...places });
   await control.phase('init');
   guard(control);
-  await tool.init();
+  const file = planFile(runDir);
+  if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
+  const keys = await takeModuleKeys({
+    modules: repository.modules,
+    moduleSources: settings.moduleSources,
+    runDir,
+    runId: control.claimed.run,
+    path,
+    hide: () => {},
+  });
+  try {
+    await tool.init(keys);
+  } finally {
+    await keys.drop();
+  }
   guard(control);
+  // Told from what `init` has left: what is planned could write another.
+  const digest = lockDigest(cwd);
   const report =
     request.command === 'plan'
-      ? await plan(control, tool, answer, planFile(runDir), settings.binary)
-      : await apply(control, tool, planFile(runDir));
-  const lockDigest = digestOfFile(join(cwd, '.terraform.lock.hcl'));
-  return {
-    ...report,
-    ...(lockDigest === undefined ? {} : { lockDigest }),
-  };
+      ? await plan(control, tool, answer, file, settings.binary)
+      : await apply(control, tool, file);
+  return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
 
 /** The same pure policy as at the door, on the record as it was claimed. */
@@ -150,9 +164,4 @@ function planBytes(file: string): Buffer {
   const bytes = readRegular(file);
   if (bytes === undefined) throw new Failure('E_PLAN', 'there is no plan file where one was to be made', 'plan again');
   return bytes;
-}
-
-function digestOfFile(file: string): string | undefined {
-  const bytes = readRegular(file);
-  return bytes && createHash('sha256').update(bytes).digest('hex');
 }

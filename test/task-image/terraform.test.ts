@@ -1,13 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { usualSettings } from '../../policies/allowlist.ts';
 import { binaryFile } from '../../task-image/binary.ts';
-import { planFile, prepare } from '../../task-image/places.ts';
-import { terraform } from '../../task-image/terraform.ts';
+import { planFile } from '../../task-image/places.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { isolation, problemFrom, runDirectory, silentControl } from './parts.ts';
+import { problemFrom } from './parts.ts';
+import { fetchesNothing, runningStack } from './running-stack.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -34,24 +33,13 @@ describe('looking for a tool', () => {
 });
 
 describe.skipIf(requires('terraform'))('Terraform', () => {
-  const tool = (text: string, version?: string) => {
-    const cwd = temporaryDirectory('stack');
-    writeFileSync(join(cwd, 'main.tf'), text);
-    const runDir = runDirectory();
-    const path = process.env.PATH ?? '/usr/bin:/bin';
-    prepare({ runDir, cloneDir: join(runDir, 'none'), path }, { include: ['hashicorp/*'], exclude: [] });
-    const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
-    const control = silentControl();
-    const settings = { ...usualSettings, ...(version && { version }) };
-    const places = { cwd, cloneDir: cwd, runDir, path, stateFile };
-    return { control, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
-  };
+  const tool = (text: string) => runningStack({ 'main.tf': text });
   const resource = 'resource "terraform_data" "x" {}\n';
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
     const { runDir, init, plan, apply, serial, show } = tool(resource);
     const file = planFile(runDir);
-    await init();
+    await init(fetchesNothing);
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toEqual({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
@@ -64,7 +52,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
     const { runDir, init, plan, apply } = tool(resource);
     const file = planFile(runDir);
-    await init();
+    await init(fetchesNothing);
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
@@ -72,7 +60,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('shows what it says as it says it, and keeps its colours', async () => {
     const { control, init } = tool(resource);
-    await init();
+    await init(fetchesNothing);
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
   });
