@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commandLines } from '../support/processes.ts';
 import { bareRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { type Server, startServer } from '../support/server.ts';
@@ -117,16 +118,7 @@ describe.skipIf(requires('terraform', 'sandbox'))('code that is planned and appl
 
   test('is nobody, and leaves nobody behind', () => {
     expect(said).toMatch(/: 1000$/m);
-    const alive = readdirSync('/proc')
-      .filter(name => /^\d+$/.test(name))
-      .map(pid => {
-        try {
-          return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-        } catch {
-          return '';
-        }
-      });
-    expect(alive.filter(line => line.includes(`8${process.pid}.5`))).toEqual([]);
+    expect(commandLines(`8${process.pid}.5`)).toEqual([]);
   });
 
   test('keeps its state where the server keeps states', () => {

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cliConfig, type ProviderSource } from '../../task-image/cli-config.ts';
@@ -41,12 +41,16 @@ for (const name of ['good/one', 'bad/one']) {
 }
 
 /** `terraform init` of a stack that wants this provider; the exit status. */
-function init(provider: string, config: string): number | null {
+function init(provider: string, config: string, files: Readonly<Record<string, string>> = {}): number | null {
   const directory = temporaryDirectory('stack');
   writeFileSync(
     join(directory, 'main.tf'),
     `terraform {\n  required_providers {\n    x = { source = "${provider}" }\n  }\n}\n`,
   );
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), text, { mode: 0o755 });
+  }
   const env = { PATH: '/usr/bin:/bin', TF_CLI_CONFIG_FILE: join(directory, 'cli.tfrc'), CHECKPOINT_DISABLE: '1' };
   writeFileSync(env.TF_CLI_CONFIG_FILE, config);
   return spawnSync(whereIs('terraform') ?? '', ['init', '-input=false'], { cwd: directory, env }).status;
@@ -62,6 +66,14 @@ describe.skipIf(requires('terraform'))('Terraform', { timeout: 60_000 }, () => {
   test('does not install what is excluded of what is included', () => {
     expect(init('bad/one', cliConfig(source({ include: ['*/*'], exclude: ['bad/one'], mirror })))).toBe(1);
     expect(init('good/one', cliConfig(source({ include: ['*/*'], exclude: ['bad/one'], mirror })))).toBe(0);
+  });
+
+  test('installs nothing that a stack brings along', () => {
+    const along = `terraform.d/plugins/registry.terraform.io/bad/one/1.0.0/${platform}/terraform-provider-one_v1.0.0`;
+    const config = cliConfig(source({ include: ['*/*'], mirror: temporaryDirectory('mirror') }));
+    expect(init('bad/one', config, { [along]: '#!/bin/sh\n' })).toBe(1);
+    // What Terraform does by itself.
+    expect(init('bad/one', '', { [along]: '#!/bin/sh\n' })).toBe(0);
   });
 
   test('reads any directory name as it is', () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { usualSettings } from '../../policies/allowlist.ts';
 import type { Tool } from '../../task-image/subprocess.ts';
 import { writtenTo } from '../../task-image/usage.ts';
+import { commandLines } from '../support/processes.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { isolation } from './parts.ts';
@@ -42,6 +43,12 @@ describe.each(['namespace', 'none'] as const)('with isolation by %s, a tool', { 
     const { exitCode, exceeded } = await start(script).ended;
     expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: undefined, code: 'E_LIMIT' });
     expect(exceeded?.fix).toContain(`limits.${key}`);
+  });
+
+  test.skipIf(isSkipped)('that forks without end leaves nothing', async () => {
+    const name = `6${process.pid}.${kind.length}`;
+    await start(`while :; do sleep ${name} & done`).ended;
+    await expect.poll(() => commandLines(name), { timeout: 10_000 }).toEqual([]);
   });
 
   test.skipIf(isSkipped)('prints no more than it may', async () => {

@@ -159,7 +159,7 @@ describe.skipIf(requires('sshd', 'terraform'))('the keys of private modules', ()
     };
     const { runDir, plan, apply, control } = await initiated(files);
     await plan(planFile(runDir));
-    await apply(join(runDir, 'plan'));
+    await apply(planFile(runDir));
     const seen = stripVTControlCharacters(control.lines.join('\n'));
     expect(seen).toContain(`HOME=${runDir}/h`);
     expect(seen).toMatch(/\(local-exec\): h$/m);

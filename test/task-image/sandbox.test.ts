@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { usualSettings } from '../../policies/allowlist.ts';
 import { sandboxArgv, type View } from '../../task-image/sandbox.ts';
 import type { Tool } from '../../task-image/subprocess.ts';
+import { commandLines } from '../support/processes.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { isolation } from './parts.ts';
@@ -32,21 +33,6 @@ async function said(script: string, view: View): Promise<string[]> {
   const tool = inSandbox(script, view);
   await tool.ended;
   return tool.output().trim().split('\n');
-}
-
-/** Command lines on this machine with these words in them. */
-const running = (words: string): string[] =>
-  readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .map(pid => readOr(`/proc/${pid}/cmdline`))
-    .filter(line => line.includes(words));
-
-function readOr(file: string): string {
-  try {
-    return readFileSync(file, 'latin1').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
 }
 
 describe.skipIf(requires('sandbox'))('in a sandbox', () => {
@@ -172,14 +158,14 @@ describe.skipIf(requires('sandbox'))('a tool in a sandbox', () => {
     await tool.printed('ready');
     tool.stop();
     expect(await tool.ended).toEqual({ exitCode: undefined });
-    expect(running(name)).toEqual([]);
+    expect(commandLines(name)).toEqual([]);
   });
 
   test('leaves nothing behind, not even what has left its group, its environment and its output', async () => {
     const name = `5${process.pid}.125`;
     const script = `setsid env -i sleep ${name} > /dev/null 2>&1 < /dev/null & while ! grep -qs ${name} /proc/[0-9]*/cmdline; do sleep 0.02; done; exit 5`;
     expect(await inSandbox(script, view()).ended).toEqual({ exitCode: 5 });
-    expect(running(name)).toEqual([]);
+    expect(commandLines(name)).toEqual([]);
   });
 
   test('does its work to the end when the worker dies', async () => {
