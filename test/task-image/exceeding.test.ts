@@ -19,7 +19,7 @@ const greedy = [
   ['fills the disk', 'head -c 200000000 /dev/zero > big; sleep 60', 'disk_mb'],
   [
     'fills the disk with small files in many directories',
-    `perl -e 'for (1 .. 20_000) { mkdir "d$_"; open F, ">d$_/x"; print F "x"; close F } sleep 60'`,
+    `perl -e 'for (1 .. 10_000) { mkdir "d$_"; open F, ">d$_/x"; print F "x"; close F } sleep 60'`,
     'disk_mb',
   ],
   [
