@@ -46,6 +46,7 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
       work,
       state: join(directory, 'state'),
       path: '/nowhere',
+      isolation: Promise.resolve('none'),
       url: () => 'http://door',
       now: () => now,
       graceMs,
