@@ -20,6 +20,8 @@ export interface Tool {
   readonly stdoutOnly?: true;
   /** Takes the output as it comes, in the order in which it was written. */
   readonly output: (chunk: Buffer) => Promise<void> | void;
+  /** Output that may have been written when `since` is true is handed on after the tool has ended and `until` is done. */
+  readonly hold?: { readonly since: () => boolean; readonly until: () => Promise<void> };
 }
 
 /** A tool that was killed, or not started since it should stop already, has no exit code. */
@@ -35,7 +37,7 @@ const chunkBytes = 64 * 1024;
  * a file, not to us: with a pipe, a worker that dies would take Terraform with it at its next line, before it saves state.
  */
 export async function runTool(tool: Tool): Promise<ToolEnd> {
-  const { stop, graceMs, outputFile, output } = tool;
+  const { stop, graceMs, outputFile } = tool;
   if (stop.aborted) return { exitCode: undefined };
   const { pid, exit } = await start(tool);
   let ended = false;
@@ -51,7 +53,7 @@ export async function runTool(tool: Tool): Promise<ToolEnd> {
 
   const written = await open(outputFile, 'r');
   try {
-    const code = await handOn(written, exit, output, () => {
+    const code = await handOn(written, exit, tool, () => {
       ended = true;
       stop.removeEventListener('abort', onStop);
       // What the tool has started and left must not live on, nor write on.
@@ -83,14 +85,15 @@ async function start({ file, argv, cwd, env, outputFile, stdoutOnly }: Tool) {
 async function handOn(
   written: Awaited<ReturnType<typeof open>>,
   exit: Promise<[number | null]>,
-  output: Tool['output'],
+  { output, hold }: Tool,
   onExit: () => void,
 ): Promise<number | null> {
   let offset = 0;
-  const readOn = async (): Promise<void> => {
+  const readOn = async (mayHold: boolean): Promise<void> => {
     for (;;) {
       const { bytesRead, buffer } = await written.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, offset);
-      if (bytesRead === 0) return;
+      // Asked after reading: what is read while it is false was written while it was. What is held stays in the file.
+      if (bytesRead === 0 || (mayHold && hold?.since())) return;
       offset += bytesRead;
       await output(buffer.subarray(0, bytesRead));
     }
@@ -98,8 +101,13 @@ async function handOn(
   for (;;) {
     const exited = await Promise.race([exit, sleep(lookMs)]);
     if (exited) onExit();
-    await readOn();
-    if (exited) return exited[0];
+    await readOn(true);
+    if (!exited) continue;
+    if (hold?.since()) {
+      await hold.until();
+      await readOn(false);
+    }
+    return exited[0];
   }
 }
 

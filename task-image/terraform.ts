@@ -10,6 +10,7 @@ import { dataDir, toolEnvironment } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
+import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
 
 export interface StackRun {
@@ -26,8 +27,9 @@ export interface StackRun {
 
 export interface Terraform {
   readonly init: () => Promise<void>;
-  /** Makes the plan file; says whether applying it would change anything. */
-  readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
+  /** Makes the plan file; says whether applying it would change anything, and what `show` says of it. */
+  readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean; readonly json: unknown }>;
+  /** A plan as JSON; what it marks as sensitive is hidden from then on. */
   readonly show: (planFile: string) => Promise<unknown>;
   readonly apply: (planFile: string) => Promise<void>;
   /** The serial of the state as it is now, where it can be told. */
@@ -46,20 +48,20 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   });
   let isLocal = false;
 
-  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>) => {
-    const outputFile = join(runDir, 'out');
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly' | 'hold'>) => {
+    const outputFile = join(runDir, `out-${argv[0]}`);
     const { stop, claimed } = control;
     return (await runTool({ file, argv, cwd, env, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[]) => {
+  const shown = async (phase: Phase, argv: readonly string[], hold?: Tool['hold']) => {
     let words = '';
-    const lines = lineSplitter(text => {
+    const lines = lineSplitter(control.masker.stream(), text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write });
+    const exitCode = await run(argv, { output: lines.write, ...(hold ? { hold } : {}) });
     await lines.end();
     return { exitCode, words };
   };
@@ -70,7 +72,13 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
-    throw new Failure('E_PLAN', `${binary} ${argv[0]} failed`, 'plan again; if it stays, ask an admin to look at it');
+    throw unreadable(`${binary} ${argv[0]} failed`);
+  };
+
+  const show = async (planFile: string): Promise<unknown> => {
+    const json = parsed(await captured(['show', '-json', planFile]));
+    for (const value of sensitiveValues(json)) control.masker.hide(value);
+    return json;
   };
 
   return {
@@ -87,11 +95,17 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
     },
     plan: async planFile => {
       const argv = ['plan', '-input=false', '-lock=false', '-detailed-exitcode', `-out=${planFile}`];
-      const { exitCode, words } = await shown('plan', argv);
+      let json: unknown;
+      // The plan is written before it is printed, its errors too; only from it is known what must not be shown of them.
+      // INVARIANT: where it cannot be told, nothing of them is shown.
+      const until = async () => {
+        json = await show(planFile);
+      };
+      const { exitCode, words } = await shown('plan', argv, { since: () => existsSync(planFile), until });
       if (exitCode !== 0 && exitCode !== 2) throw failed('E_PLAN', `${binary} plan`, exitCode, words);
-      return { hasChanges: exitCode === 2 };
+      return { hasChanges: exitCode === 2, json };
     },
-    show: async planFile => JSON.parse(await captured(['show', '-json', planFile])),
+    show,
     apply: async planFile => {
       // Terraform writes a state in place: the one before stays beside it.
       if (isLocal && stateFile !== undefined && existsSync(stateFile)) copyFileSync(stateFile, `${stateFile}.backup`);
@@ -141,6 +155,18 @@ function wrappedFile(path: string): string {
     return binaryFile('terraform', path);
   } catch {
     return binaryFile('tofu', path);
+  }
+}
+
+const unreadable = (why: string): Failure =>
+  new Failure('E_PLAN', why, 'plan again; if it stays, ask an admin to look at it');
+
+/** What JSON.parse says of a failure repeats what it has read. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw unreadable('the saved plan cannot be read');
   }
 }
 

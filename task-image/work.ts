@@ -86,9 +86,9 @@ async function plan(
 ): Promise<Finish> {
   await control.phase('plan');
   guard(control);
-  const { hasChanges } = await tool.plan(planFile);
+  const { hasChanges, json } = await tool.plan(planFile);
   guard(control);
-  const { counts, changes, version } = planSummary(await tool.show(planFile));
+  const { counts, changes, version } = planSummary(json);
   guard(control);
   await control.phase('finish');
   const bytes = readFileSync(planFile);
@@ -105,6 +105,7 @@ async function plan(
 
 async function apply(control: Control, tool: Terraform, planFile: string): Promise<Finish> {
   const { before } = plannedState(readFileSync(planFile));
+  await tool.show(planFile);
   await control.phase('apply');
   guard(control);
   await tool.apply(planFile);
