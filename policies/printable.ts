@@ -7,18 +7,26 @@ const sequence = `${esc}\\[[0-?]*[ -\\/]*[@-~]?|${esc}[\\]PX^_][^\\u0007${esc}\\
 /**
  * Controls (C0, DEL, C1), and what shows nothing but hides or reorders what is beside it: bidi and zero-width characters,
  * tags, variation selectors, fillers, and line separators. Joined emoji fall apart into their parts: nothing may come
- * between the characters of a secret. Half characters go too, since two of them would make a new one.
+ * between the characters of a secret. Half characters go too, since two of them would make a new one. Not the escape,
+ * which always begins one of the sequences.
  */
-const unseen = '[[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]--[\\t\\n]]';
+const unseen = '[[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]--[\\t\\n\\u001b]]';
 /** The colours in cleaned text. */
 export const colours: RegExp = new RegExp(colour, 'g');
 /** A fast look, wrong on the safe side: true of everything but colours and characters that are certainly seen. */
 const suspect = new RegExp(
-  `[^\\t\\n${esc} -~\\u00a0-\\u00ac\\u00ae-\\u02ff\\u0370-\\u03ff\\u2010-\\u2027\\u2030-\\u205e\\u2190-\\u2bff]|${esc}(?!\\[[0-9;:]{0,64}m)`,
+  `[^\\t\\n${esc} -~\\u00a0-\\u00ac\\u00ae-\\u02ff\\u0370-\\u03ff\\u2010-\\u2027\\u2030-\\u205e\\u2190-\\u2bff]|(?!${colour})${esc}`,
 );
 const unsafeAll = new RegExp(`(${colour})|${sequence}|${unseen}+`, 'gv');
 /** What folds a GitLab job log, wherever it is in a line; a colour within would not be seen where there are none. */
-const sectionMark = new RegExp([...'section_'].join(`(?:${colour})*`), 'g');
+const sectionMark = new RegExp(
+  `${coloured('section_')}(?:${coloured('start')}|${coloured('end')})(?:${colour})*:`,
+  'g',
+);
+
+function coloured(word: string): string {
+  return [...word].map(char => `(?:${colour})*${char}`).join('');
+}
 
 /** One line of text: keeps tabs, characters that are seen, and SGR sequences (`ESC [ … m`). Pure and idempotent. */
 export const printable = (line: string): string => inert(withoutTricks(line.replaceAll('\n', '')));

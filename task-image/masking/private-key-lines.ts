@@ -15,7 +15,7 @@ const gap = '(?: |\\+|%20)';
 const begin = new RegExp(`${keyMark}${gap}(?:[A-Z0-9]{1,20}${gap}){0,4}PRIVATE${gap}KEY(?:${gap}BLOCK)?-----`, 'g');
 const end = new RegExp(`-----END${gap}[A-Z0-9 +%]{1,80}-----`, 'g');
 /** What stands in front of a line in plans and diffs. */
-const indent = /^[\s+~-]*/;
+const indent = /^\s*(?:[+~-] )?\s*/;
 /** Anything else ends the key: a BEGIN alone must not hide what follows it. */
 const body = /^["']?(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info|Version|Comment): .{0,200})(?:\\[nr])*["',;]*\s*$/;
 
@@ -37,7 +37,8 @@ export function privateKeyIn(line: string, before: OpenKey | undefined): KeyLine
     }
     end.lastIndex = at;
     const isEnded = end.test(line);
-    spans.push([from, isEnded ? end.lastIndex : line.length]);
+    const to = isEnded ? end.lastIndex : line.length;
+    if (to > from) spans.push([from, to]);
     if (!isEnded) return { spans, open: open === 'rest-of-line' ? { prefix: '' } : open };
     at = end.lastIndex;
     from = undefined;

@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cliConfig, cliConfigFile, temporaryDir } from '../../task-image/environment.ts';
-import { binaryFile, terraform } from '../../task-image/terraform.ts';
+import { binaryFile } from '../../task-image/terraform.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { problemFrom, runDirectory, silentControl } from './parts.ts';
+import { problemFrom } from './parts.ts';
+import { stackTool } from './stack-tool.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -32,22 +32,10 @@ describe('looking for a tool', () => {
 });
 
 describe.skipIf(requires('terraform'))('Terraform', () => {
-  const tool = (text: string, version?: string) => {
-    const cwd = temporaryDirectory('stack');
-    writeFileSync(join(cwd, 'main.tf'), text);
-    const runDir = runDirectory();
-    mkdirSync(temporaryDir(runDir));
-    writeFileSync(cliConfigFile(runDir), cliConfig);
-    const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
-    const control = silentControl();
-    const settings = { binary: 'terraform', minutes: 30, planHours: 24, ...(version && { version }) } as const;
-    const path = process.env.PATH ?? '/usr/bin:/bin';
-    return { control, runDir, stateFile, ...terraform({ control, settings, cwd, runDir, path, stateFile }) };
-  };
   const resource = 'resource "terraform_data" "x" {}\n';
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
-    const { runDir, init, plan, apply, serial, show } = tool(resource);
+    const { runDir, init, plan, apply, serial, show } = stackTool(resource);
     const file = join(runDir, 'plan');
     await init();
     expect(await serial()).toBeUndefined();
@@ -60,7 +48,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   });
 
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
-    const { runDir, init, plan, apply } = tool(resource);
+    const { runDir, init, plan, apply } = stackTool(resource);
     const file = join(runDir, 'plan');
     await init();
     await plan(file);
@@ -69,7 +57,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   });
 
   test('shows what it says as it says it, and keeps its colours', async () => {
-    const { control, init } = tool(resource);
+    const { control, init } = stackTool(resource);
     await init();
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
