@@ -17,11 +17,18 @@ export function lineSplitter(masked: MaskedStream, line: (text: string) => Promi
     const lines = inert(ready + clean).split('\n');
     ready = lines.pop() ?? '';
     for (const one of lines) {
-      let left = one;
-      for (; left.length > longestLine; left = left.slice(cutOf(left))) await line(left.slice(0, cutOf(left)));
-      await line(left);
+      // Waiting for nothing takes as long as all the rest.
+      const taken = line(one.length > longestLine ? await giveLong(one) : one);
+      if (taken) await taken;
     }
-    for (; ready.length > longestLine; ready = ready.slice(cutOf(ready))) await line(ready.slice(0, cutOf(ready)));
+    ready = await giveLong(ready);
+  };
+
+  /** Gives out all of a line but its last piece. */
+  const giveLong = async (text: string): Promise<string> => {
+    let left = text;
+    for (; left.length > longestLine; left = left.slice(cutOf(left))) await line(left.slice(0, cutOf(left)));
+    return left;
   };
 
   const split = async (text: string): Promise<void> => {
