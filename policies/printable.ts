@@ -15,17 +15,17 @@ const unseen = '[[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_
 export const colours: RegExp = new RegExp(colour, 'g');
 /** A fast look, wrong on the safe side: true of everything but colours and characters that are certainly seen. */
 const suspect = new RegExp(
-  `[^\\t\\n${esc} -~\\u00a0-\\u00ac\\u00ae-\\u02ff\\u0370-\\u03ff\\u2010-\\u2027\\u2030-\\u205e\\u2190-\\u2bff]|(?!${colour})${esc}`,
+  `[^\\t\\n${esc} -~\\u00a0-\\u00ac\\u00ae-\\u034e\\u0350-\\u05ff\\u0900-\\u109f\\u1e00-\\u1fff\\u2010-\\u2027\\u2030-\\u205e\\u2070-\\u2fff\\u3000-\\u3163\\u3165-\\ud7ff]|(?!${colour})${esc}`,
 );
 const unsafeAll = new RegExp(`(${colour})|${sequence}|${unseen}+`, 'gv');
 /** What folds a GitLab job log, wherever it is in a line; a colour within would not be seen where there are none. */
 const sectionMark = new RegExp(
-  `${coloured('section_')}(?:${coloured('start')}|${coloured('end')})(?:${colour})*:`,
+  `${coloured('section_')}(?:${colour})*(?:${coloured('start:')}|${coloured('end:')})`,
   'g',
 );
 
 function coloured(word: string): string {
-  return [...word].map(char => `(?:${colour})*${char}`).join('');
+  return [...word].join(`(?:${colour})*`);
 }
 
 /** One line of text: keeps tabs, characters that are seen, and SGR sequences (`ESC [ … m`). Pure and idempotent. */

@@ -71,6 +71,14 @@ describe('printable', () => {
   });
 });
 
+test('printable removes exactly the characters of one unit that nobody sees, and the escape', () => {
+  const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+  const wrong = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter(
+    char => char !== '\t' && (printable(char) === '') !== unseen.test(char),
+  );
+  expect(wrong).toEqual([]);
+});
+
 test('withoutColour removes the colours too', () => {
   expect(withoutColour('\u001b[1;31mred\u001b[0m\u001b[2J\tx')).toBe('red\tx');
 });
