@@ -48,14 +48,20 @@ export const SourceSchema = Type.Object(
 export const SourceAnswerSchema = Type.Object({
   keepPlan: Type.Boolean({ description: 'the plan may be applied later: store it' }),
   plan: Type.Optional(
-    Type.Object({ planId: Type.String(), url: Type.String(), digest: Type.String(), size: Type.Integer() }),
+    Type.Object({
+      planId: Type.String(),
+      url: Type.String(),
+      digest: Type.String(),
+      size: Type.Integer(),
+      lockDigest: Type.Optional(digest),
+    }),
   ),
 });
 export type SourceAnswer = Static<typeof SourceAnswerSchema>;
 
 /** The worker enters a phase. Entering `apply` spends the receipt; the door may refuse it. */
 export const PhaseReportSchema = Type.Object(
-  { phase: Type.Enum(['source', 'init', 'plan', 'apply', 'finish']) },
+  { phase: Type.Enum(['source', 'gate', 'init', 'plan', 'apply', 'finish']) },
   closed,
 );
 

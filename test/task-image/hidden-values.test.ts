@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { requires } from '../support/requirements.ts';
 import { toolOnPath } from '../support/terraform.ts';
 import { problemFrom } from './parts.ts';
-import { stackTool } from './stack-tool.ts';
+import { runningStack } from './running-stack.ts';
 
 const secret = 'TOP/SECRET+value"1"';
 const variable = `variable "secret" {
@@ -18,9 +18,9 @@ const tools = (['terraform', 'tofu'] as const).filter(toolOnPath);
 describe.skipIf(requires('terraform'))('what a plan marks as sensitive', { timeout: 60_000 }, () => {
   describe.each(tools)('with %s', binary => {
     const planned = async (text: string) => {
-      const tool = stackTool(variable + text, { binary });
+      const tool = runningStack({ 'main.tf': variable + text }, { settings: { binary } });
       const planFile = join(tool.runDir, 'plan');
-      await tool.init();
+      await tool.init({});
       const problem = await tool.plan(planFile).then(
         () => undefined,
         () => 'failed',
@@ -75,9 +75,9 @@ output "x" {
     });
 
     test('is not shown, nor anything else of the plan, when it cannot be told what it is', async () => {
-      const tool = stackTool(`${variable}output "x" {\n  value = nonsensitive(var.secret)\n}\n`, { binary });
+      const tool = runningStack({ 'main.tf': `${variable}output "x" {\n  value = nonsensitive(var.secret)\n}\n` }, { settings: { binary } });
       const planFile = join(tool.runDir, 'plan');
-      await tool.init();
+      await tool.init({});
       const before = tool.control.lines.length;
       // Something is there, so it may be a plan, and nobody can read it.
       mkdirSync(planFile);

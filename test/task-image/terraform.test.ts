@@ -5,7 +5,7 @@ import { binaryFile } from '../../task-image/terraform.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { problemFrom } from './parts.ts';
-import { stackTool } from './stack-tool.ts';
+import { runningStack } from './running-stack.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -32,12 +32,13 @@ describe('looking for a tool', () => {
 });
 
 describe.skipIf(requires('terraform'))('Terraform', () => {
+  const tool = (text: string) => runningStack({ 'main.tf': text });
   const resource = 'resource "terraform_data" "x" {}\n';
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
-    const { runDir, init, plan, apply, serial, show } = stackTool(resource);
+    const { runDir, init, plan, apply, serial, show } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toMatchObject({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
@@ -48,17 +49,17 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   });
 
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
-    const { runDir, init, plan, apply } = stackTool(resource);
+    const { runDir, init, plan, apply } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
   });
 
   test('shows what it says as it says it, and keeps its colours', async () => {
-    const { control, init } = stackTool(resource);
-    await init();
+    const { control, init } = tool(resource);
+    await init({});
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
   });
