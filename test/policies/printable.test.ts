@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { printable, withoutColour } from '../../policies/printable.ts';
+import { printable, withoutColour, withoutTricks } from '../../policies/printable.ts';
 
 describe('printable', () => {
   test.each([
@@ -81,4 +81,10 @@ test('printable removes exactly the characters of one unit that nobody sees, and
 
 test('withoutColour removes the colours too', () => {
   expect(withoutColour('\u001b[1;31mred\u001b[0m\u001b[2J\tx')).toBe('red\tx');
+});
+
+test('withoutTricks cleans each of many lines, and leaves the marks of sections', () => {
+  expect(withoutTricks('plain\na\u001b[2Jb\u001b]0;no end\nc\r\nsection_start:1:x\n')).toBe(
+    'plain\nab\nc\nsection_start:1:x\n',
+  );
 });

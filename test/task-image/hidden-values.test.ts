@@ -75,7 +75,10 @@ output "x" {
     });
 
     test('is not shown, nor anything else of the plan, when it cannot be told what it is', async () => {
-      const tool = runningStack({ 'main.tf': `${variable}output "x" {\n  value = nonsensitive(var.secret)\n}\n` }, { settings: { binary } });
+      const tool = runningStack(
+        { 'main.tf': `${variable}output "x" {\n  value = nonsensitive(var.secret)\n}\n` },
+        { settings: { binary } },
+      );
       const planFile = join(tool.runDir, 'plan');
       await tool.init({});
       const before = tool.control.lines.length;
