@@ -17,19 +17,34 @@ const isPast = (run: Run, phase: Phase) => phaseOrder.indexOf(run.phase) > phase
 /** The output of these is what people came for; that of the others is held back unless `verbose`. */
 const isShown = (phase: Phase) => phase === 'plan' || phase === 'apply';
 
-export function followProgress(screen: Pick<Screen, 'line' | 'tool' | 'status'>, verbose: boolean): Progress {
+/** `cap`: after so many bytes of the tool's output, one line that says where the rest is, and no more of it. */
+export interface OutputCap {
+  readonly bytes: number;
+  readonly marker: string;
+}
+
+export function followProgress(
+  screen: Pick<Screen, 'line' | 'tool' | 'status'>,
+  verbose: boolean,
+  cap?: OutputCap,
+): Progress {
   let heldBack: { phase: Phase; text: string }[] = [];
   let heading: Phase | undefined;
   let waiting = '';
   let hasPreparation = false;
   let hasInit = false;
+  let bytesShown = 0;
 
   const named = ({ tool }: Run, phase: Phase) => (tool && isTool(phase) ? `${tool.binary} ${phase}` : phase);
 
   const print = (run: Run, phase: Phase, text: string) => {
     if (phase !== heading) screen.line(bold(`▾ ${named(run, phase)}`));
     heading = phase;
-    screen.tool(text);
+    if (cap === undefined) return screen.tool(text);
+    if (bytesShown > cap.bytes) return;
+    bytesShown += Buffer.byteLength(text) + 1;
+    if (bytesShown > cap.bytes) screen.line(cap.marker);
+    else screen.tool(text);
   };
 
   /** One line for all that comes before the tool, as soon as it is over. */

@@ -49,6 +49,9 @@ export async function submit(invocation: Invocation): Promise<Ending> {
   }
 }
 
+/** GitLab cuts a job's log at 4 MiB by default: how the run ends must be before that. */
+const shownBytes = 3.5 * 1024 * 1024;
+
 const retriesMs = [300, 600, 1200];
 
 /** The request id makes it safe to ask again when the answer got lost: nothing starts twice. */
@@ -127,6 +130,7 @@ async function attend(
     id,
     screen,
     verbose: given.has('verbose'),
+    cap: { bytes: shownBytes, marker: yellow(`… the rest of the output:  ${commandLine('runs', 'logs', id)}`) },
     ...(settings.timeout ? { timeoutMs: settings.timeout.value } : {}),
     seen: seen => {
       last = seen;

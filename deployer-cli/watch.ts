@@ -5,7 +5,7 @@ import { yellow } from './colour.ts';
 import type { Failure } from './failure.ts';
 import { follow } from './follow.ts';
 import { commandLine } from './paste.ts';
-import { followProgress } from './progress.ts';
+import { followProgress, type OutputCap } from './progress.ts';
 import { failureOf, success } from './render.ts';
 import type { Screen } from './screen.ts';
 import type { Transport } from './transport.ts';
@@ -15,6 +15,7 @@ export interface Watching {
   readonly id: string;
   readonly screen: Screen;
   readonly verbose: boolean;
+  readonly cap?: OutputCap;
   readonly timeoutMs?: number;
   readonly untilRead?: boolean;
   readonly seen?: (run: Run) => void;
@@ -22,8 +23,8 @@ export interface Watching {
 
 /** `failure` says why the run failed, or why it is no longer watched; `run` is as it was last seen. */
 export async function watch(watching: Watching): Promise<{ readonly run?: Run; readonly failure?: Failure }> {
-  const { transport, id, screen, verbose, timeoutMs, untilRead, seen } = watching;
-  const progress = followProgress(screen, verbose);
+  const { transport, id, screen, verbose, cap, timeoutMs, untilRead, seen } = watching;
+  const progress = followProgress(screen, verbose, cap);
   const { run, failure } = await follow({
     ask: (cursor, answerMs) => transport.logs(id, cursor, answerMs),
     see: logs => {

@@ -4,6 +4,8 @@ import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
 import type { Claimed, Finish, Orders, SourceAnswer } from '../policies/contract/worker.ts';
 import { Failure } from './failure.ts';
+import { maskedReport } from './masking/masked-report.ts';
+import { type Masker, newMasker } from './masking/masker.ts';
 
 /**
  * Why the worker must stop: the caller canceled, the deadline is over, the door was not heard of for one lease (or says
@@ -13,10 +15,12 @@ export type StopReason = 'canceled' | 'deadline' | 'lost' | 'terminated';
 
 export interface Control {
   readonly claimed: Claimed;
+  /** What it hides is in nothing that is told; the door's own secrets are hidden from the beginning. */
+  readonly masker: Masker;
   /** Aborted once, with a `StopReason`. */
   readonly stop: AbortSignal;
   readonly halt: (reason: StopReason) => void;
-  /** Hands a line on; waits while the door is slower than the tool. */
+  /** Hands a line on that is cleaned and masked (`output.ts`); waits while the door is slower than the tool. */
   readonly line: (line: LogLine) => Promise<void>;
   readonly phase: (phase: Phase) => Promise<void>;
   readonly source: (source: { ref: string; commit: string; tip: string }) => Promise<SourceAnswer>;
@@ -33,6 +37,8 @@ const backlogLines = 20_000;
 
 /** Claims the run; throws a `Failure` when the door refuses, or an `Error` when it was not reached for `claimMs`. */
 export async function takeControl(door: string, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
+  const masker = newMasker();
+  masker.hide(ticket);
   let token: string | undefined;
   let lastHeard = Date.now();
   let patienceMs = claimMs;
@@ -62,6 +68,8 @@ export async function takeControl(door: string, run: string, ticket: string, cla
 
   const claimed = await call<Claimed>('claim', { run, ticket });
   token = claimed.token;
+  // `<run id>.<secret>`; the id is no secret.
+  for (const secret of [token, token.split('.')[1] ?? '']) masker.hide(secret);
   patienceMs = claimed.leaseMs;
   const obey = (orders: Orders): void => {
     if (orders.stop) halt(orders.stop);
@@ -90,6 +98,7 @@ export async function takeControl(door: string, run: string, ticket: string, cla
 
   return {
     claimed,
+    masker,
     stop: stop.signal,
     halt,
     line: async line => {
@@ -103,7 +112,7 @@ export async function takeControl(door: string, run: string, ticket: string, cla
     finish: async report => {
       while (flushing) await flushing;
       clearInterval(beat);
-      await call('finish', report);
+      await call('finish', maskedReport(report, masker.masked));
     },
   };
 }

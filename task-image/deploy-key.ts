@@ -22,11 +22,14 @@ export interface KeySource {
 
 export const isLocalUrl = (url: string): boolean => url.startsWith('/');
 
-export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
+/** `hide` keeps the key out of everything that is told. */
+export function takeDeployKey(source: KeySource, runDir: string, hide: (secret: string) => void): DeployKey {
   if (isLocalUrl(source.url)) return { drop: async () => {} };
   const files = { key: join(runDir, 'k'), hosts: join(runDir, 'hosts'), socket: join(runDir, 's') };
   writeFileSync(files.hosts, `${source.knownHosts ?? ''}\n`, { mode: 0o600 });
-  writeFileSync(files.key, readKey(source.deployKey), { mode: 0o600 });
+  const key = readKey(source.deployKey);
+  hide(key);
+  writeFileSync(files.key, key, { mode: 0o600 });
   return {
     sshCommand: sshCommand({
       IdentitiesOnly: 'yes',

@@ -16,6 +16,8 @@ export interface Tool extends Start {
   readonly savesState?: true;
   /** Takes the output as it comes, in the order in which it was written. */
   readonly output: (chunk: Buffer) => Promise<void> | void;
+  /** Output that may have been written when `since` is true is handed on after the tool has ended and `until` is done. */
+  readonly hold?: { readonly since: () => boolean; readonly until: () => Promise<void> };
 }
 
 /** A tool that was killed, or not started since it should stop already, has no exit code. */
@@ -69,14 +71,15 @@ export async function runTool(tool: Tool): Promise<ToolEnd> {
 }
 
 /** Follows the file until the tool has exited and what it may print is handed on; answers its exit code. */
-async function handOn({ outputFile, output, limits }: Tool, { exit }: Running, onExit: () => void) {
+async function handOn({ outputFile, output, limits, hold }: Tool, { exit }: Running, onExit: () => void) {
   const most = limits.outputMb * megabyte;
   const written = await open(outputFile, 'r');
   let offset = 0;
-  const readOn = async (): Promise<void> => {
+  const readOn = async (mayHold: boolean): Promise<void> => {
     while (offset < most) {
       const { bytesRead, buffer } = await written.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, offset);
-      if (bytesRead === 0) return;
+      // Asked after reading: what is read while it is false was written while it was. What is held stays in the file.
+      if (bytesRead === 0 || (mayHold && hold?.since())) return;
       offset += bytesRead;
       await output(buffer.subarray(0, bytesRead));
     }
@@ -85,8 +88,13 @@ async function handOn({ outputFile, output, limits }: Tool, { exit }: Running, o
     for (;;) {
       const exited = await Promise.race([exit, sleep(lookMs)]);
       if (exited) onExit();
-      await readOn();
-      if (exited) return exited[0];
+      await readOn(true);
+      if (!exited) continue;
+      if (hold?.since()) {
+        await hold.until();
+        await readOn(false);
+      }
+      return exited[0];
     }
   } finally {
     await written.close();

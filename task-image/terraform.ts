@@ -17,6 +17,7 @@ import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
 import { readIfThere } from './read-file.ts';
 import type { View } from './sandbox.ts';
+import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
 
 export interface StackRun {
@@ -42,8 +43,9 @@ export interface Fetching {
 
 export interface Terraform {
   readonly init: (fetching: Fetching) => Promise<void>;
-  /** Makes the plan file; says whether applying it would change anything. */
-  readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
+  /** Makes the plan file; says whether applying it would change anything, and what `show` says of it. */
+  readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean; readonly json: unknown }>;
+  /** A plan as JSON; what it marks as sensitive is hidden from then on. */
   readonly show: (planFile: string) => Promise<unknown>;
   readonly apply: (planFile: string) => Promise<void>;
   /** The serial of the state as it is now, where it can be told. */
@@ -80,49 +82,57 @@ export function terraform(parts: StackRun): Terraform {
     };
   };
 
-  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, fetching?: Fetching) => {
+  type How = Pick<Tool, 'stdoutOnly' | 'hold'> & { readonly fetching?: Fetching };
+
+  const run = async (argv: readonly string[], output: Tool['output'], { fetching, ...how }: How) => {
     const { stop, claimed } = control;
     const isApply = argv[0] === 'apply';
     const { exitCode, exceeded } = await runTool({
-      ...{ file, argv, cwd, env: { ...env, ...fetching?.environment }, outputFile: join(runDir, 'out') },
+      ...{ file, argv, cwd, env: { ...env, ...fetching?.environment }, outputFile: join(runDir, `out-${argv[0]}`) },
       ...{ isolation, view: view(isApply, fetching?.paths ?? []), limits: settings },
-      ...{ stop, graceMs: claimed.graceMs, ...(isApply && { savesState: true }), ...how },
+      ...{ stop, graceMs: claimed.graceMs, ...(isApply && { savesState: true }), output, ...how },
     });
     if (exceeded) throw new Failure(exceeded.code, exceeded.message, exceeded.fix);
     return exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[], fetching?: Fetching) => {
+  const shown = async (phase: Phase, argv: readonly string[], how: How = {}) => {
     let words = '';
-    const lines = lineSplitter(text => {
+    const lines = lineSplitter(control.masker.stream(), text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write }, fetching);
+    const exitCode = await run(argv, lines.write, how);
     await lines.end();
     return { exitCode, words };
   };
 
-  const captured = async (argv: readonly string[], fetching?: Fetching): Promise<string> => {
+  const captured = async (argv: readonly string[], how: How = {}): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, fetching);
+    const exitCode = await run(argv, chunk => void chunks.push(chunk), { stdoutOnly: true, ...how });
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
-    throw new Failure('E_PLAN', `${binary} ${argv[0]} failed`, 'plan again; if it stays, ask an admin to look at it');
+    throw unreadable(`${binary} ${argv[0]} failed`);
+  };
+
+  const show = async (planFile: string): Promise<unknown> => {
+    const json = parsed(await captured(['show', '-json', planFile]));
+    for (const value of sensitiveValues(json)) control.masker.hide(value);
+    return json;
   };
 
   return {
     init: async fetching => {
       if (isolation.kind === 'user') handOver(runDir, places, isolation);
       if (settings.version !== undefined)
-        checkVersion(settings.version, await captured(['version', '-json'], fetching), binary);
+        checkVersion(settings.version, await captured(['version', '-json'], { fetching }), binary);
       const fill = Object.entries(settings.backend?.config ?? {}).map(
         ([key, value]) => `-backend-config=${key}=${value}`,
       );
       const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
-      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], fetching);
+      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], { fetching });
       if (exitCode !== 0) throw failed('E_INIT', `${binary} init`, exitCode, words);
       isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
@@ -130,11 +140,17 @@ export function terraform(parts: StackRun): Terraform {
     },
     plan: async planFile => {
       const argv = ['plan', '-input=false', '-lock=false', '-detailed-exitcode', `-out=${planFile}`];
-      const { exitCode, words } = await shown('plan', argv);
+      let json: unknown;
+      // The plan is written before it is printed, its errors too; only from it is known what must not be shown of them.
+      // INVARIANT: where it cannot be told, nothing of them is shown.
+      const until = async () => {
+        json = await show(planFile);
+      };
+      const { exitCode, words } = await shown('plan', argv, { hold: { since: () => existsSync(planFile), until } });
       if (exitCode !== 0 && exitCode !== 2) throw failed('E_PLAN', `${binary} plan`, exitCode, words);
-      return { hasChanges: exitCode === 2 };
+      return { hasChanges: exitCode === 2, json };
     },
-    show: async planFile => JSON.parse(await captured(['show', '-json', planFile])),
+    show,
     apply: async planFile => {
       if (isLocal && stateFile !== undefined) {
         // Terraform writes a state in place: the one before stays beside it.
@@ -163,6 +179,18 @@ export function terraform(parts: StackRun): Terraform {
       }
     },
   };
+}
+
+const unreadable = (why: string): Failure =>
+  new Failure('E_PLAN', why, 'plan again; if it stays, ask an admin to look at it');
+
+/** What JSON.parse says of a failure repeats what it has read. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw unreadable('the saved plan cannot be read');
+  }
 }
 
 function checkVersion(wanted: string, answer: string, binary: string): void {

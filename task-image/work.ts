@@ -59,7 +59,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     runDir,
     runId: control.claimed.run,
     path,
-    hide: () => {},
+    hide: control.masker.hide,
   });
   try {
     await tool.init(keys);
@@ -90,9 +90,9 @@ async function plan(
 ): Promise<Finish> {
   await control.phase('plan');
   guard(control);
-  const { hasChanges } = await tool.plan(file);
+  const { hasChanges, json } = await tool.plan(file);
   guard(control);
-  const { counts, changes, version } = planSummary(await tool.show(file));
+  const { counts, changes, version } = planSummary(json);
   guard(control);
   await control.phase('finish');
   const bytes = planBytes(file);
@@ -109,6 +109,7 @@ async function plan(
 
 async function apply(control: Control, tool: Terraform, file: string): Promise<Finish> {
   const { before } = plannedState(planBytes(file));
+  await tool.show(file);
   await control.phase('apply');
   guard(control);
   await tool.apply(file);

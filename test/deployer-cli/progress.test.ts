@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { followProgress } from '../../deployer-cli/progress.ts';
+import { followProgress, type OutputCap } from '../../deployer-cli/progress.ts';
 import type { LogLine, Phase, Run } from '../../policies/contract/run.ts';
 import { withoutColour } from '../../policies/printable.ts';
 import { applied, aRun, failed, planned, planning } from './run-fixture.ts';
 
 const lines = (phase: Phase, ...texts: string[]): LogLine[] => texts.map(text => ({ phase, text }));
 
-function shown(pages: readonly [Run, LogLine[]?][], verbose = false): string {
+function shown(pages: readonly [Run, LogLine[]?][], verbose = false, cap?: OutputCap): string {
   const output: string[] = [];
   const put = (text: string) => void output.push(withoutColour(text));
-  const progress = followProgress({ line: put, tool: put, status: () => {} }, verbose);
+  const progress = followProgress({ line: put, tool: put, status: () => {} }, verbose, cap);
   for (const [run, of = []] of pages) progress.see({ run, lines: of, cursor: '', pollMs: 0 });
   const last = pages.at(-1)?.[0];
   if (last?.endedAt) progress.end(last);
@@ -102,6 +102,17 @@ Plan: 2`.trimStart(),
 ▾ terraform apply
 Apply complete!`.trimStart(),
     );
+  });
+
+  test('shows so much of the output, says once where the rest is, and then how the run ends', () => {
+    const cap = { bytes: 8, marker: 'the rest is there' };
+    const pages: [Run, LogLine[]?][] = [
+      [planning, lines('plan', 'één')],
+      [planning, lines('plan', 'x', 'y', 'z')],
+      [planned],
+    ];
+    expect(shown(pages, false, cap).split('\n').slice(-3)).toEqual(['één', 'x', 'the rest is there']);
+    expect(shown(pages).split('\n').slice(-3)).toEqual(['x', 'y', 'z']);
   });
 
   test('names the phase alone while the tool is not known', () => {

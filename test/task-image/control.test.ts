@@ -150,6 +150,30 @@ describe('stopping', () => {
   });
 });
 
+describe("the door's own secrets", () => {
+  test('and what is hidden besides are in nothing that is told of the end', async () => {
+    const token = `${runId}.the-secret-of-the-token`;
+    const { masker, finish } = await begin({ token });
+    masker.hide('hunter2-hunter2');
+    expect(masker.masked(`ticket ${token} the-secret-of-the-token hunter2-hunter2 ${runId}`)).toBe(
+      `[masked] [masked] [masked] [masked] ${runId}`,
+    );
+    const words = 'a hunter2-hunter2 b';
+    await finish({
+      outcome: 'failed',
+      error: { code: 'E_PLAN', message: words, fix: `${'x'.repeat(4090)} hunter2-hunter2` },
+      changes: [{ address: 'x["hunter2-hunter2"]', action: 'create' }],
+      tool: { binary: 'terraform', version: '1.11.4' },
+    });
+    expect(door.of('finish')[0]?.body).toEqual({
+      outcome: 'failed',
+      error: { code: 'E_PLAN', message: 'a [masked] b', fix: `${'x'.repeat(4090)} [mask` },
+      changes: [{ address: 'x["[masked]"]', action: 'create' }],
+      tool: { binary: 'terraform', version: '1.11.4' },
+    });
+  });
+});
+
 describe('lines', () => {
   test('arrive in order and completely before the end is told', async () => {
     const { line, finish } = await begin();

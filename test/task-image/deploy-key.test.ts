@@ -10,6 +10,9 @@ import { cloneOf, problemFrom, runDirectory } from './parts.ts';
 
 const ssh = { url: 'git@gitlab.example.com:acme/infra-live.git', knownHosts: 'gitlab.example.com ssh-ed25519 AAAA' };
 
+const hidden: string[] = [];
+const hide = (secret: string) => void hidden.push(secret);
+
 const keyFile = (text: string): string => {
   const file = join(temporaryDirectory('key'), 'deploy_key');
   writeFileSync(file, text, { mode: 0o600 });
@@ -19,19 +22,24 @@ const keyFile = (text: string): string => {
 describe('the deploy key', () => {
   test('is in files that only this user reads', () => {
     const directory = runDirectory();
-    takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory);
+    takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
     for (const name of ['k', 'hosts']) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
   });
 
   test('is gone once it is dropped, with the host keys', async () => {
     const directory = runDirectory();
-    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory);
+    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
     await key.drop();
     expect(['k', 'hosts', 's'].filter(name => existsSync(join(directory, name)))).toEqual([]);
   });
 
+  test('is hidden, as it is written', () => {
+    takeDeployKey({ ...ssh, deployKey: keyFile('a key of its own\r\n') }, runDirectory(), hide);
+    expect(hidden).toContain('a key of its own\n');
+  });
+
   test('may be dropped twice', async () => {
-    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, runDirectory());
+    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, runDirectory(), hide);
     await key.drop();
     await expect(key.drop()).resolves.toBeUndefined();
   });
@@ -42,13 +50,13 @@ describe('the deploy key', () => {
     ['with empty lines after it', 'begin\nbody\nend\n\n\n'],
   ])('is written as ssh wants it: %s', (_what, text) => {
     const directory = runDirectory();
-    takeDeployKey({ ...ssh, deployKey: keyFile(text) }, directory);
+    takeDeployKey({ ...ssh, deployKey: keyFile(text) }, directory, hide);
     expect(readFileSync(join(directory, 'k'), 'utf8')).toBe('begin\nbody\nend\n');
   });
 
   test('is needed by no repository of this machine', async () => {
     const directory = runDirectory();
-    const key = takeDeployKey({ url: '/srv/infra-live.git' }, directory);
+    const key = takeDeployKey({ url: '/srv/infra-live.git' }, directory, hide);
     expect(key.sshCommand).toBeUndefined();
     await key.drop();
     expect(existsSync(join(directory, 'k'))).toBe(false);
@@ -61,13 +69,15 @@ describe('the deploy key', () => {
     ['nothing', undefined, 'this worker can take a deploy key only from a file'],
   ])('cannot be taken from %s', async (_what, deployKey, message) => {
     const source = deployKey === undefined ? ssh : { ...ssh, deployKey };
-    const problem = await problemFrom(() => takeDeployKey(source, runDirectory()));
+    const problem = await problemFrom(() => takeDeployKey(source, runDirectory(), hide));
     expect(problem).toMatchObject({ code: 'E_DEPLOY_KEY', message });
     expect(problem.fix).toContain('deploy_key');
   });
 
   test('is never in what a failure says', async () => {
-    const problem = await problemFrom(() => takeDeployKey({ ...ssh, deployKey: 'file:/secret/place' }, runDirectory()));
+    const problem = await problemFrom(() =>
+      takeDeployKey({ ...ssh, deployKey: 'file:/secret/place' }, runDirectory(), hide),
+    );
     expect(JSON.stringify(problem)).not.toContain('/secret/place');
   });
 });
@@ -84,7 +94,7 @@ describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () =
   const open = (deployKey: string) => {
     const directory = runDirectory();
     const url = sshd.url(repository.dir);
-    const key = takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory);
+    const key = takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory, hide);
     const { git } = cloneOf(url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
     return { key, directory, git };
   };

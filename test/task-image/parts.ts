@@ -6,6 +6,7 @@ import { type CanonicalPath, canonicalPath } from '../../policies/path.ts';
 import type { Control, StopReason } from '../../task-image/control.ts';
 import { type Git, type GitParts, newRepository } from '../../task-image/git.ts';
 import { findIsolation } from '../../task-image/isolation.ts';
+import { newMasker } from '../../task-image/masking/masker.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { value } from '../support/value.ts';
 
@@ -57,6 +58,7 @@ export function silentControl(): Control & { readonly lines: string[] } {
       deadlineMs: 60_000,
       graceMs: 10_000,
     },
+    masker: newMasker(),
     stop: stop.signal,
     halt: (reason: StopReason) => stop.abort(reason),
     lines,

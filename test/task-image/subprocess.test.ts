@@ -56,6 +56,27 @@ describe('a tool', () => {
     expect(tool.output()).toBe('first\nsecond\n');
   });
 
+  test('gives nothing of what it wrote since a moment that matters, until it has ended and what must be done is done', async () => {
+    let isThen = false;
+    const seen: string[] = [];
+    const tool = startTool('echo first; while [ ! -e go ]; do sleep 0.02; done; echo second; echo third', {
+      hold: { since: () => isThen, until: async () => void seen.push(tool.output()) },
+    });
+    await tool.printed('first');
+    isThen = true;
+    writeFileSync(join(tool.directory, 'go'), '');
+    await tool.ended;
+    expect(seen).toEqual(['first\n']);
+    expect(tool.output()).toBe('first\nsecond\nthird\n');
+  });
+
+  test('fails, and what is held back is never given, when what must be done cannot be done', async () => {
+    const until = () => Promise.reject(new Error('not known'));
+    const tool = startTool('echo secret', { hold: { since: () => true, until } });
+    await expect(tool.ended).rejects.toThrow('not known');
+    expect(tool.output()).toBe('');
+  });
+
   test('gives standard output alone where that is what is asked for', async () => {
     const tool = startTool('echo out; echo err >&2', { stdoutOnly: true });
     await tool.ended;

@@ -41,11 +41,11 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
     const file = planFile(runDir);
     await init(fetchesNothing);
     expect(await serial()).toBeUndefined();
-    expect(await plan(file)).toEqual({ hasChanges: true });
+    expect(await plan(file)).toMatchObject({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
     await apply(file);
     expect(await serial()).toBe(1);
-    expect(await plan(file)).toEqual({ hasChanges: false });
+    expect(await plan(file)).toMatchObject({ hasChanges: false });
     expect(await problemFrom(() => apply(join(runDir, 'no-such-plan')))).toMatchObject({ code: 'E_APPLY' });
   });
 

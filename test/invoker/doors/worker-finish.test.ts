@@ -80,7 +80,7 @@ describe('finish', () => {
 
   test('keeps the words of a worker without what a terminal obeys, and only codes that are known', async () => {
     const worker = await planning();
-    const evil = 'a\u001b[31mb\u001b]8;;http://evil\u0007c\r\n\u0000d';
+    const evil = 'a\u001b[31mb\u001b]8;;http://evil\u0007c\r\n\u0000\u202e\u200bd';
     await must(
       worker.tell('finish', {
         outcome: 'failed',

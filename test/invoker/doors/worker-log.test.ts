@@ -27,6 +27,18 @@ describe('log', () => {
     expect(await read(worker)).toEqual(['\u001b[31mred\u001b[0m', 'ab', 'ab', 'abc', 'a\tb']);
   });
 
+  test('keeps nothing that hides, reorders or folds what is around it', async () => {
+    const worker = await workerOf(plane);
+    const sent = [
+      'section_start:1:x[collapsed=true]\r\u001b[0Kx',
+      'sect\u001b[1mion_\u200bend:1:x',
+      'a\u202eb\u200bc\u2028d',
+    ];
+    await must(worker.tell('log', { seq: 0, lines: lines(...sent) }));
+    const kept = ['section-start:1:x[collapsed=true]x', 'sect\u001b[1mion-end:1:x', 'abcd'];
+    expect(await read(worker)).toEqual(kept);
+  });
+
   test('takes up to 1 MiB, and not a byte more', async () => {
     const worker = await workerOf(plane);
     const body = (length: number) => {
