@@ -11,7 +11,7 @@ export interface Progress {
   end: (run: Run) => void;
 }
 
-export const phaseOrder: readonly Phase[] = ['queue', 'worker', 'source', 'init', 'plan', 'apply', 'finish'];
+export const phaseOrder: readonly Phase[] = ['queue', 'worker', 'source', 'gate', 'init', 'plan', 'apply', 'finish'];
 const isPast = (run: Run, phase: Phase) => phaseOrder.indexOf(run.phase) > phaseOrder.indexOf(phase);
 
 /** The output of these is what people came for; that of the others is held back unless `verbose`. */
@@ -36,7 +36,7 @@ export function followProgress(screen: Pick<Screen, 'line' | 'tool' | 'status'>,
   const tellPreparation = (run: Run) => {
     if (hasPreparation) return;
     hasPreparation = true;
-    const parts = (['queue', 'worker', 'source'] as const).flatMap(phase => {
+    const parts = (['queue', 'worker', 'source', 'gate'] as const).flatMap(phase => {
       const ms = run.timings[phase];
       if (ms === undefined) return [];
       const commit = phase === 'source' && run.commit ? dim(` (commit ${shortCommit(run.commit)})`) : '';
@@ -66,7 +66,7 @@ export function followProgress(screen: Pick<Screen, 'line' | 'tool' | 'status'>,
   return {
     see: ({ run, lines }) => {
       tellQueue(run);
-      if (isPast(run, 'source')) tellPreparation(run);
+      if (isPast(run, 'gate')) tellPreparation(run);
       for (const { phase, text } of lines) {
         if (!verbose && !isShown(phase)) {
           heldBack.push({ phase, text });

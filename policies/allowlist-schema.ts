@@ -4,7 +4,8 @@ import { CommandSchema } from './contract/request.ts';
 import type { IdentityBody } from './identity-condition.ts';
 import { IssuerSchema } from './issuers/issuer-schema.ts';
 import { kindNames, kinds } from './issuers/kinds.ts';
-import { parsePattern } from './pattern.ts';
+import { PathsSchema, RefsSchema } from './pattern-schema.ts';
+import { StackSchema } from './stack-schema.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -13,23 +14,6 @@ const NameSchema = Type.String({
   description: 'a name of at most 64 letters, digits, `.`, `_` and `-`',
 });
 
-const patterns = (kind: 'ref' | 'path', description: string) =>
-  Type.Array(
-    Type.Refine(
-      Type.String({ description }),
-      text => flaw(text, kind) === '',
-      text => flaw(text, kind),
-    ),
-    { minItems: 1, description },
-  );
-
-const flaw = (text: string, kind: 'ref' | 'path'): string => {
-  const parsed = parsePattern(text, kind);
-  return parsed.ok ? '' : `is no pattern: ${parsed.problem.message}; fix: ${parsed.problem.fix}`;
-};
-
-const PathsSchema = patterns('path', 'paths from the root of the repository, like `prod/vpc` or `prod/**`');
-const RefsSchema = patterns('ref', 'full refs, like `refs/heads/main`, `refs/tags/release/*` or `refs/heads/**`');
 const CommandsSchema = Type.Array(CommandSchema, { minItems: 1, description: '[plan], [apply] or [plan, apply]' });
 
 const one = Type.Union([Type.String({ minLength: 1, maxLength: 1024 }), Type.Integer(), Type.Boolean()]);
@@ -83,57 +67,29 @@ const ruleFlaw = ({ allow, deny, refs, paths, identity, distinct_applier }: Rule
 
 const RuleSchema = Type.Refine(RuleObject, rule => ruleFlaw(rule) === '', ruleFlaw);
 
-const BackendSchema = Type.Object(
-  {
-    type: Type.String({ pattern: '^[a-z][a-z0-9_]*$', description: 'the name of a backend, like `s3`' }),
-    config: Type.Record(
-      Type.String({ pattern: '^[a-z][a-z0-9_]*$' }),
-      Type.String({
-        pattern: '^(?:[^{}\\u0000-\\u001f\\u007f]|\\{path\\}|\\{repo\\})*$',
-        description: 'a text on one line, whose only braces are `{path}` and `{repo}`',
-      }),
-      { ...closed, description: 'the settings of the backend, like `bucket`' },
-    ),
-  },
-  { ...closed, description: '`type` and `config` of the backend that keeps the state' },
-);
-
-const count = (description: string) => Type.Integer({ minimum: 1, maximum: 720, description });
-
-const StackSchema = Type.Object(
-  {
-    paths: PathsSchema,
-    binary: Type.Optional(
-      Type.Enum(['terraform', 'tofu', 'terragrunt'], {
-        description: 'the program that plans and applies; terraform when left out',
-      }),
-    ),
-    version: Type.Optional(
-      Type.String({
-        pattern: '^[0-9]+\\.[0-9]+\\.[0-9]+(?:-[0-9A-Za-z.-]+)?$',
-        description: 'the exact version in quotes, like "1.11.4"',
-      }),
-    ),
-    backend: Type.Optional(BackendSchema),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          minutes: Type.Optional(count('the minutes after which a run is stopped, 1 to 720; 30 when left out')),
-          plan_hours: Type.Optional(count('the hours a plan may wait for its apply, 1 to 720; 24 when left out')),
-        },
-        { ...closed, description: '`minutes` and `plan_hours`' },
-      ),
-    ),
-  },
-  { ...closed, description: 'how the stacks at `paths` run' },
-);
-export type StackBody = Static<typeof StackSchema>;
-
 const sshUrl = [
   '^ssh://[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,4})?/[A-Za-z0-9._~/+@-]+$',
   '^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9_~/][A-Za-z0-9._~/+@-]*$',
 ];
 const localUrl = '^/[^\\u0000-\\u001f\\u007f]+$';
+
+const deployKey = Type.String({
+  pattern: '^file:/[^\\u0000-\\u001f\\u007f]+$|^arn:[A-Za-z0-9:/_+=.@-]+$',
+  description: 'file:/absolute/path of a private key, or the arn: of the secret that holds it',
+});
+const knownHosts = Type.String({
+  pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*[!-~][^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*$',
+  description: "the server's host keys, in lines of the form `host type key`",
+});
+
+const ModuleSchema = Type.Object(
+  {
+    url: Type.String({ pattern: sshUrl.join('|'), description: 'git@host:path or ssh://git@host:port/path' }),
+    deploy_key: deployKey,
+    known_hosts: knownHosts,
+  },
+  { ...closed, description: 'url, deploy_key (read-only) and known_hosts of a repository with modules' },
+);
 
 const RepositoryObject = Type.Object(
   {
@@ -141,17 +97,10 @@ const RepositoryObject = Type.Object(
       pattern: [...sshUrl, localUrl].join('|'),
       description: 'git@host:path, ssh://git@host:port/path, or an absolute path of this machine',
     }),
-    deploy_key: Type.Optional(
-      Type.String({
-        pattern: '^file:/[^\\u0000-\\u001f\\u007f]+$|^arn:[A-Za-z0-9:/_+=.@-]+$',
-        description: 'file:/absolute/path of a private key, or the arn: of the secret that holds it',
-      }),
-    ),
-    known_hosts: Type.Optional(
-      Type.String({
-        pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*[!-~][^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*$',
-        description: "the server's host keys, in lines of the form `host type key`",
-      }),
+    deploy_key: Type.Optional(deployKey),
+    known_hosts: Type.Optional(knownHosts),
+    modules: Type.Optional(
+      Type.Array(ModuleSchema, { minItems: 1, description: 'private repositories that modules may come from' }),
     ),
     rules: Type.Array(RuleSchema, { minItems: 1, description: 'who may do what; what no rule allows is denied' }),
     stacks: Type.Optional(

@@ -1,10 +1,12 @@
 /** The policy as it is trusted: made only from a file in which no problem was found. */
-import type { AllowlistBody, RepositoryBody, RuleBody, StackBody } from './allowlist-schema.ts';
+import type { AllowlistBody, RepositoryBody, RuleBody } from './allowlist-schema.ts';
+import type { GateRule } from './contract/gate.ts';
 import type { Command } from './contract/request.ts';
 import { conditionOf, type IdentityBody, type IdentityCondition } from './identity-condition.ts';
 import type { IssuerBody } from './issuers/issuer-schema.ts';
 import { type KindName, kinds } from './issuers/kinds.ts';
 import { type Pattern, patternOf } from './pattern.ts';
+import type { StackBody } from './stack-schema.ts';
 
 export { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
 
@@ -30,10 +32,18 @@ export interface Repository {
   readonly url: string;
   readonly deployKey?: string;
   readonly knownHosts?: string;
+  readonly modules: readonly ModuleRepository[];
   readonly rules: readonly Rule[];
   readonly stacks: readonly StackEntry[];
   /** The policy with this repository alone, as it was written: what a worker gets, and checks again. */
   readonly body: AllowlistBody;
+}
+
+/** A private repository that stacks may take modules from, reached with its own key. */
+export interface ModuleRepository {
+  readonly url: string;
+  readonly deployKey: string;
+  readonly knownHosts: string;
 }
 
 /** What is left out of a deny rule matches everything; an allow rule has both. */
@@ -49,13 +59,25 @@ export interface Rule {
   readonly distinctApplier?: true;
 }
 
-/** How one stack runs. `minutes` ends a run, `planHours` the time in which its plan may be applied. */
+/** How one stack runs. `minutes` ends a run, `planHours` the time in which its plan may be applied; sizes are in MiB. */
 export interface StackSettings {
   readonly binary: 'terraform' | 'tofu' | 'terragrunt';
   readonly version?: string;
   readonly backend?: { readonly type: string; readonly config: Readonly<Record<string, string>> };
+  /** The stacks whose state this one may read. */
+  readonly reads: readonly Pattern[];
+  /** `generated`: a plan may make a lock file where none is committed, and its apply uses that one. */
+  readonly lockFile: 'required' | 'generated';
+  readonly providers: { readonly allow: readonly string[]; readonly mirror?: string };
+  /** Where modules may come from besides the repository itself and its `modules`. */
+  readonly moduleSources: readonly string[];
+  readonly gateAllow: readonly GateRule[];
   readonly minutes: number;
   readonly planHours: number;
+  readonly memoryMb: number;
+  readonly processes: number;
+  readonly diskMb: number;
+  readonly outputMb: number;
 }
 
 export interface StackEntry {
@@ -87,6 +109,11 @@ const repositoryOf = (policy: AllowlistBody, name: string, body: RepositoryBody)
   url: body.url,
   ...(body.deploy_key !== undefined && { deployKey: body.deploy_key }),
   ...(body.known_hosts !== undefined && { knownHosts: body.known_hosts }),
+  modules: (body.modules ?? []).map(({ url, deploy_key, known_hosts }) => ({
+    url,
+    deployKey: deploy_key,
+    knownHosts: known_hosts,
+  })),
   rules: body.rules.map(rule => ruleOf(policy, rule)),
   stacks: (body.stacks ?? []).map(stackEntryOf),
   body: { ...policy, repositories: { [name]: body } },
@@ -120,11 +147,46 @@ export function issuerOfRule(
   return typeof name === 'string' && body ? { name, kind: body.kind } : undefined;
 }
 
-export const stackEntryOf = ({ paths, limits, ...settings }: StackBody): StackEntry => ({
-  paths: paths.map(patternOf),
-  settings: {
-    ...settings,
-    ...(limits?.minutes !== undefined && { minutes: limits.minutes }),
-    ...(limits?.plan_hours !== undefined && { planHours: limits.plan_hours }),
-  },
-});
+export function stackEntryOf({ paths, limits = {}, ...body }: StackBody): StackEntry {
+  const { binary, version, backend, reads, lock_file, providers, module_sources, gate } = body;
+  return {
+    paths: paths.map(patternOf),
+    settings: given({
+      binary,
+      version,
+      backend,
+      reads: reads?.map(patternOf),
+      lockFile: lock_file,
+      providers: providers && { allow: everyday, ...providers },
+      moduleSources: module_sources,
+      gateAllow: gate?.allow,
+      minutes: limits.minutes,
+      planHours: limits.plan_hours,
+      memoryMb: limits.memory_mb,
+      processes: limits.processes,
+      diskMb: limits.disk_mb,
+      outputMb: limits.output_mb,
+    }),
+  };
+}
+
+const everyday = ['hashicorp/*'];
+
+/** What holds where no entry of `stacks` says anything else. */
+export const usualSettings: StackSettings = {
+  binary: 'terraform',
+  reads: [],
+  lockFile: 'required',
+  providers: { allow: everyday },
+  moduleSources: [],
+  gateAllow: [],
+  minutes: 30,
+  planHours: 24,
+  memoryMb: 4096,
+  processes: 512,
+  diskMb: 8192,
+  outputMb: 256,
+};
+
+const given = (all: { readonly [Key in keyof StackSettings]: StackSettings[Key] | undefined }) =>
+  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Partial<StackSettings>;

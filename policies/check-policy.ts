@@ -1,7 +1,7 @@
 /** Checks a policy against its schema and its rules among each other, and collects everything that is wrong with it. */
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
-import { issuerOfRule, type Policy, policyOf, stackEntryOf } from './allowlist.ts';
+import { issuerOfRule, type Policy, policyOf, type StackSettings, stackEntryOf } from './allowlist.ts';
 import { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
 import { ok, type Result, refuse } from './contract/error.ts';
 import { flawOf } from './identity-condition.ts';
@@ -68,23 +68,17 @@ const nameForm = 'a name of at most 64 letters, digits, `.`, `_` and `-`';
 
 /** Keys that a later version reads. Ignoring one would open what its writer meant to close. */
 const later: ReadonlySet<string> = new Set([
-  ...['reads', 'worker', 'plan', 'apply', 'dir', 'workspace', 'var_files', 'lock_file', 'env', 'modules', 'gate'],
-  ...['modes', 'expires'],
+  ...['worker', 'plan', 'apply', 'dir', 'workspace', 'var_files', 'env', 'modes', 'expires'],
 ]);
 
-function repositoryProblems(at: readonly string[], { rules, stacks = [] }: RepositoryBody): PolicyProblem[] {
-  const names = rules.map(({ name }) => name);
-  const twice = names.flatMap((name, index) =>
-    names.indexOf(name) < index
-      ? [
-          problem(
-            [...at, 'rules', `${index}`, 'name'],
-            'is the name of another rule too',
-            'give each rule its own name',
-          ),
-        ]
-      : [],
-  );
+function repositoryProblems(
+  at: readonly string[],
+  { rules, modules = [], stacks = [] }: RepositoryBody,
+): PolicyProblem[] {
+  const twice = (section: string, key: string, texts: readonly string[], flaw: string, fix: string) =>
+    texts.flatMap((text, index) =>
+      texts.indexOf(text) < index ? [problem([...at, section, `${index}`, key], flaw, fix)] : [],
+    );
   const entries = stacks.map(stackEntryOf);
   const clashes = entries.flatMap((entry, index) =>
     entries
@@ -99,7 +93,12 @@ function repositoryProblems(at: readonly string[], { rules, stacks = [] }: Repos
         ),
       ),
   );
-  return [...twice, ...clashes];
+  const [names, urls] = [rules.map(({ name }) => name), modules.map(({ url }) => url)];
+  return [
+    ...twice('rules', 'name', names, 'is the name of another rule too', 'give each rule its own name'),
+    ...twice('modules', 'url', urls, 'is the url of another one too', 'keep one of the two'),
+    ...clashes,
+  ];
 }
 
 /** A rule asks for claims that its issuer's tokens have, and always for whose job it is. */
@@ -122,13 +121,22 @@ function identityProblems(at: readonly string[], { rules }: RepositoryBody, body
   });
 }
 
-const writtenAs = {
+const writtenAs: Readonly<Record<keyof StackSettings, string>> = {
   binary: '`binary`',
   version: '`version`',
   backend: '`backend`',
+  reads: '`reads`',
+  lockFile: '`lock_file`',
+  providers: '`providers`',
+  moduleSources: '`module_sources`',
+  gateAllow: '`gate`',
   minutes: '`limits.minutes`',
   planHours: '`limits.plan_hours`',
-} as const;
+  memoryMb: '`limits.memory_mb`',
+  processes: '`limits.processes`',
+  diskMb: '`limits.disk_mb`',
+  outputMb: '`limits.output_mb`',
+};
 
 /** A url stands for its repository in requests, an issuer for its entry in tokens, so each must say which. */
 function shared<Key extends string>(

@@ -1,5 +1,5 @@
 /** Finds how the stack at a path runs: the settings of all entries that match it, taken together. */
-import type { Repository, StackEntry, StackSettings } from './allowlist.ts';
+import { type Repository, type StackEntry, type StackSettings, usualSettings } from './allowlist.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { CanonicalPath } from './path.ts';
 import { matches, overlaps } from './pattern.ts';
@@ -8,7 +8,7 @@ import { matches, overlaps } from './pattern.ts';
 export function stackSettings(repository: Repository, path: CanonicalPath): StackSettings {
   const found = repository.stacks.filter(({ paths }) => paths.some(pattern => matches(pattern, path)));
   const given: Partial<StackSettings> = Object.assign({}, ...found.map(entry => entry.settings));
-  const settings: StackSettings = { binary: 'terraform', minutes: 30, planHours: 24, ...given };
+  const settings: StackSettings = { ...usualSettings, ...given };
   if (settings.backend === undefined) return settings;
   const config = Object.entries(settings.backend.config).map(([key, value]) => [
     key,
@@ -20,10 +20,10 @@ export function stackSettings(repository: Repository, path: CanonicalPath): Stac
 /** The keys that two entries set differently for a path that both match: nobody could say which one counts. */
 export function conflicts(a: StackEntry, b: StackEntry): (keyof StackSettings)[] {
   if (!a.paths.some(one => b.paths.some(other => overlaps(one, other)))) return [];
-  return keys.filter(key => {
+  return stackKeys.filter(key => {
     const [one, other] = [a.settings[key], b.settings[key]];
     return one !== undefined && other !== undefined && canonicalJson(one) !== canonicalJson(other);
   });
 }
 
-const keys = ['binary', 'version', 'backend', 'minutes', 'planHours'] as const;
+const stackKeys = ['version', 'backend', ...Object.keys(usualSettings)] as (keyof StackSettings)[];

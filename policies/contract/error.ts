@@ -59,6 +59,7 @@ export const errorCatalog = {
   E_PATH_LINKED: { exit: 5 },
   E_STATE_COMMITTED: { exit: 5 },
   E_BACKEND_NOT_ALLOWED: { exit: 5 },
+  E_GATE: { exit: 5 },
   // There is no plan that may be applied.
   E_PLAN_MISSING: { status: 409, exit: 6 },
   E_PLAN_AMBIGUOUS: { status: 409, exit: 6 },
@@ -80,6 +81,7 @@ export const errorCatalog = {
   E_PLAN: { exit: 1 },
   E_APPLY: { exit: 1 },
   E_DISK_FULL: { exit: 1 },
+  E_LIMIT: { exit: 1 },
   E_TIMED_OUT: { exit: 1 },
   E_CANCELED: { exit: 1 },
   E_WORKER_START: { exit: 1 },

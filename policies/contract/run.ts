@@ -16,7 +16,7 @@ export const StateSchema = Type.Enum(stateNames);
 export type State = (typeof stateNames)[number];
 
 /** What a run is doing, in order; a plan never reaches `apply`, an apply never reaches `plan`. */
-export const phaseNames = ['queue', 'worker', 'source', 'init', 'plan', 'apply', 'finish'] as const;
+export const phaseNames = ['queue', 'worker', 'source', 'gate', 'init', 'plan', 'apply', 'finish'] as const;
 export const PhaseSchema = Type.Enum(phaseNames);
 export type Phase = (typeof phaseNames)[number];
 

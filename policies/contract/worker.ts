@@ -55,7 +55,7 @@ export type SourceAnswer = Static<typeof SourceAnswerSchema>;
 
 /** The worker enters a phase. Entering `apply` spends the receipt; the door may refuse it. */
 export const PhaseReportSchema = Type.Object(
-  { phase: Type.Enum(['source', 'init', 'plan', 'apply', 'finish']) },
+  { phase: Type.Enum(['source', 'gate', 'init', 'plan', 'apply', 'finish']) },
   closed,
 );
 

@@ -104,7 +104,7 @@ describe('parseAllowlist', () => {
     [
       'a key of a later version',
       'binary: tofu',
-      'reads: [x]',
+      'dir: x',
       /^policy\.yaml:12: .* not supported by this version, it would not be enforced; fix: remove it$/,
     ],
     ['another version', 'version: 1', 'version: 2', /^policy\.yaml:1: `version` must be `1`; fix: give 1/],
@@ -370,12 +370,12 @@ describe('checkAllowlist', () => {
   });
 
   test('refuses a section with a problem, and says which', () => {
-    const body = { version: 1, repositories: { a: { url: '/a', rules, gate: {} } } };
+    const body = { version: 1, repositories: { a: { url: '/a', rules, env: {} } } };
     expect(checkAllowlist(body)).toEqual({
       ok: false,
       problem: {
         code: 'E_BAD_REQUEST',
-        message: '`repositories.a.gate` is not supported by this version, it would not be enforced',
+        message: '`repositories.a.env` is not supported by this version, it would not be enforced',
         fix: 'remove it',
       },
     });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { usualSettings } from '../../policies/allowlist.ts';
 import { canonicalPath } from '../../policies/path.ts';
 import { stackSettings } from '../../policies/stack.ts';
 import { policyFrom } from '../support/policy.ts';
@@ -13,7 +14,7 @@ function settingsOf(stacks: readonly object[] | undefined, path: string) {
 
 describe('stackSettings', () => {
   test('has a default for everything that must be known', () => {
-    expect(settingsOf(undefined, 'prod/vpc')).toEqual({ binary: 'terraform', minutes: 30, planHours: 24 });
+    expect(settingsOf(undefined, 'prod/vpc')).toEqual(usualSettings);
   });
 
   test('takes all entries that match together, and no other', () => {
@@ -23,8 +24,38 @@ describe('stackSettings', () => {
       { paths: ['prod/vpc'], limits: { plan_hours: 2 }, binary: 'tofu' },
       { paths: ['staging/**'], binary: 'terragrunt' },
     ];
-    expect(settingsOf(stacks, 'prod/vpc')).toEqual({ binary: 'tofu', version: '1.9.0', minutes: 60, planHours: 2 });
-    expect(settingsOf(stacks, 'x')).toEqual({ binary: 'terraform', minutes: 60, planHours: 24 });
+    expect(settingsOf(stacks, 'prod/vpc')).toEqual({
+      ...usualSettings,
+      binary: 'tofu',
+      version: '1.9.0',
+      minutes: 60,
+      planHours: 2,
+    });
+    expect(settingsOf(stacks, 'x')).toEqual({ ...usualSettings, minutes: 60 });
+  });
+
+  test('takes what a stack may use and where its parts come from', () => {
+    const entry = {
+      paths: ['**'],
+      reads: ['network/**'],
+      lock_file: 'generated',
+      providers: { mirror: '/srv/providers' },
+      module_sources: ['git::https://git.example.com/acme/**'],
+      gate: { allow: ['external-data'] },
+      limits: { memory_mb: 1, processes: 2, disk_mb: 3, output_mb: 4 },
+    };
+    expect(settingsOf([entry], 'prod')).toEqual({
+      ...usualSettings,
+      reads: [{ text: 'network/**', segments: ['network', '**'] }],
+      lockFile: 'generated',
+      providers: { allow: ['hashicorp/*'], mirror: '/srv/providers' },
+      moduleSources: ['git::https://git.example.com/acme/**'],
+      gateAllow: ['external-data'],
+      memoryMb: 1,
+      processes: 2,
+      diskMb: 3,
+      outputMb: 4,
+    });
   });
 
   test('fills path and repository into the settings of the backend', () => {

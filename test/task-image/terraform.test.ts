@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { usualSettings } from '../../policies/allowlist.ts';
 import { cliConfig, cliConfigFile, temporaryDir } from '../../task-image/environment.ts';
 import { binaryFile, terraform } from '../../task-image/terraform.ts';
 import { requires } from '../support/requirements.ts';
@@ -40,7 +41,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
     writeFileSync(cliConfigFile(runDir), cliConfig);
     const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
     const control = silentControl();
-    const settings = { binary: 'terraform', minutes: 30, planHours: 24, ...(version && { version }) } as const;
+    const settings = { ...usualSettings, ...(version && { version }) };
     const path = process.env.PATH ?? '/usr/bin:/bin';
     return { control, runDir, stateFile, ...terraform({ control, settings, cwd, runDir, path, stateFile }) };
   };
