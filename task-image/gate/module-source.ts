@@ -64,8 +64,9 @@ function gitPlace(source: string): RemotePlace | undefined {
 
 /** One form for all that mean one repository; undefined for what is fetched by anything but git over https or ssh. */
 function gitAddress(text: string): string | undefined {
-  const path = String.raw`(${plainPath}?)(?:\.git)?/?$`;
-  const host = String.raw`([A-Za-z0-9][A-Za-z0-9.-]*)`;
+  if (/[/:]\./.test(text)) return undefined;
+  const path = String.raw`([\w~-][\w.~/-]*?)(?:\.git)?/?$`;
+  const host = '([A-Za-z0-9][A-Za-z0-9.-]*)';
   const scp = new RegExp(String.raw`^(?:git::)?([\w-]+)@${host}:(?!\d+/)/?${path}`).exec(text);
   if (scp) return `ssh://${scp[1]}@${scp[2]?.toLowerCase()}/${scp[3]}`;
   const ssh = new RegExp(String.raw`^(?:git::)?ssh://([\w-]+)@${host}(:\d+)?/${path}`).exec(text);

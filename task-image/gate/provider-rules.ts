@@ -13,6 +13,8 @@ interface Use {
   readonly what: string;
   /** Undefined: not said outright. */
   readonly source: string | undefined;
+  /** Only the type of a block says so: a rule of the gate that is about the type has been told of the block. */
+  readonly isImplied?: boolean;
 }
 
 export const providers: Rule = ({ files }, { settings }) => {
@@ -34,12 +36,12 @@ export const lockedProviders = ({ file, root }: ConfigurationFile, settings: Sta
     judged({ file, block, what: header(block), source: block.labels[0] }, settings),
   );
 
-function judged({ file, block, what, source }: Use, settings: StackSettings): Finding[] {
+function judged({ file, block, what, source, isImplied = false }: Use, settings: StackSettings): Finding[] {
   const fix = 'use one that is, or have an admin add it to `providers: {allow}` for this path';
   const name = source === undefined ? undefined : providerName(source, settings.binary);
   if (name === undefined) return [finding(file, block, 'provider', 'its source is not said outright', fix, what)];
   const verdict = providerVerdict(name, settings);
-  if (verdict === 'allowed') return [];
+  if (verdict === 'allowed' || (isImplied && verdict !== 'not-allowed')) return [];
   return verdict === 'not-allowed'
     ? [finding(file, block, 'provider', `provider ${name} is not allowed`, fix, what)]
     : [tunable(file, block, verdict, `provider ${name} is there for nothing else`, what)];
@@ -77,7 +79,7 @@ function impliedProviders({ file, root }: ConfigurationFile): (Omit<Use, 'source
     ...[...typedBlocks(root), ...blocks(root, 'import', 0)].flatMap(block => {
       const given = listed(block.body.provider);
       if (given.length > 0) return given.map(one => use(block, localName(one)));
-      return block.type === 'import' ? [] : [use(block, block.labels[0]?.split('_')[0])];
+      return block.type === 'import' ? [] : [{ ...use(block, block.labels[0]?.split('_')[0]), isImplied: true }];
     }),
     ...blocks(root, 'module', 1).flatMap(block =>
       listed(block.body.providers).flatMap(map =>

@@ -48,7 +48,7 @@ function problem({ body }: Block, { repository, settings }: Wanted): string | un
     said.push([name, text]);
   }
   const read = stacksOf(said, repository).filter(
-    ({ path, backend }) => backend?.type === type && agrees(said, backend.config, repository),
+    ({ backend }) => backend?.type === type && agrees(said, backend.config, repository),
   );
   if (read.length === 0) return 'it reads a state that is of no stack the policy knows';
   return read.some(({ path }) => settings.reads.some(pattern => matches(pattern, path)))
