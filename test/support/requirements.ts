@@ -1,8 +1,9 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
+import { providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
-const checks = { sshd: sshdMissing, terraform: terraformMissing };
+const checks = { providers: providersMissing, sshd: sshdMissing, terraform: terraformMissing };
 export type Part = keyof typeof checks;
 
 /** For `describe.skipIf(requires('sshd', 'terraform'))`: true when one of them is missing. */
