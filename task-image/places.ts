@@ -12,6 +12,8 @@ export interface Places {
   readonly stateFile?: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
+  /** What is worth keeping from run to run, and may be lost; absent where nothing is. */
+  readonly cacheDir?: string;
 }
 
 /** The clone empty, the rest as tools need it. */

@@ -9,6 +9,7 @@ const {
   INFRA_DEPLOYER_RUN_DIR: runDir = '/tmp/run',
   INFRA_DEPLOYER_CLONE_DIR: cloneDir = '/tmp/clone',
   INFRA_DEPLOYER_STATE_FILE: stateFile,
+  INFRA_DEPLOYER_CACHE_DIR: cacheDir,
   PATH: path = '/usr/local/bin:/usr/bin:/bin',
 } = process.env;
 
@@ -17,6 +18,12 @@ const control = await takeControl(door, run, ticket);
 const halt = (reason: StopReason) => () => control.halt(reason);
 process.on('SIGTERM', halt('terminated'));
 process.on('SIGINT', halt('terminated'));
-await work(control, { runDir, cloneDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
+await work(control, {
+  runDir,
+  cloneDir,
+  path,
+  ...(stateFile === undefined ? {} : { stateFile }),
+  ...(cacheDir === undefined ? {} : { cacheDir }),
+});
 // Timers and sockets of the control channel must not hold the worker back: its run has ended.
 process.exit(0);

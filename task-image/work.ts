@@ -9,10 +9,14 @@ import { type AllowedRef, evaluate } from '../policies/evaluate.ts';
 import { canonicalRequest } from '../policies/request.ts';
 import { stackSettings } from '../policies/stack.ts';
 import type { Control, StopReason } from './control.ts';
+import { dataDir } from './environment.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
+import { gate } from './gate/gate.ts';
+import { type HclReader, hclReader } from './hcl/reader.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { takeModuleKeys } from './module-keys.ts';
+import { passGate } from './pass-gate.ts';
 import { clean, erroredState, type Places, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
 import { planSummary } from './plan-summary.ts';
@@ -48,6 +52,16 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   const cwd = join(places.cloneDir, request.path);
   const { runDir, path, stateFile } = places;
   const tool = terraform({ control, settings, cwd, runDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
+  const { stack, downloaded } = gate({
+    root: places.cloneDir,
+    path: request.path,
+    repository,
+    settings,
+    openReader: () => openReader(control, places),
+  });
+  await control.phase('gate');
+  guard(control);
+  await passGate(control, await stack(), request.path);
   await control.phase('init');
   guard(control);
   const planFile = join(runDir, 'plan');
@@ -66,6 +80,8 @@ async function steps(control: Control, places: Places): Promise<Finish> {
     await keys.drop();
   }
   guard(control);
+  await passGate(control, await downloaded(dataDir(runDir)), request.path);
+  guard(control);
   // Told from what `init` has left: what is planned could write another.
   const digest = lockDigest(cwd);
   const report =
@@ -74,6 +90,9 @@ async function steps(control: Control, places: Places): Promise<Finish> {
       : await apply(control, tool, planFile);
   return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
+
+const openReader = ({ claimed }: Control, { cacheDir }: Places): HclReader =>
+  hclReader({ runId: claimed.run, ...(cacheDir === undefined ? {} : { cacheDir: join(cacheDir, 'hcl') }) });
 
 /** The same pure policy as at the door, on the record as it was claimed. */
 function reviewed({ claimed }: Control): {

@@ -93,6 +93,7 @@ export async function startControlPlane(
     entry: options.workerEntry,
     work: directory.work,
     state: directory.state,
+    cache: directory.cache,
     path: options.path,
     url: () => url,
     now,

@@ -32,6 +32,8 @@ export interface DataDirectory {
   readonly plans: string;
   readonly work: string;
   readonly state: string;
+  /** May be removed at any time. */
+  readonly cache: string;
   readonly tokens: Tokens;
   /** The port of the server that used this directory before. */
   readonly formerPort?: number;
@@ -63,6 +65,7 @@ export function dataDirectory(directory: string): DataDirectory {
     plans: sub('plans'),
     work: sub('work'),
     state: sub('state'),
+    cache: sub('cache'),
     tokens,
     ...(former ? { formerPort: Number(new URL(former.url).port) } : {}),
     announce: url => writePrivate(file, `${JSON.stringify({ url, tokens } satisfies ServerFile, null, 2)}\n`),
@@ -71,7 +74,7 @@ export function dataDirectory(directory: string): DataDirectory {
 
 /** What a server makes in it, and what a volume of its own may hold. */
 const ownNames =
-  /^(ledger\.sqlite(-wal|-shm|-journal)?|root\.key(\.new)?|server\.json(\.new)?|plans|work|state|lost\+found)$/;
+  /^(ledger\.sqlite(-wal|-shm|-journal)?|root\.key(\.new)?|server\.json(\.new)?|plans|work|state|cache|lost\+found)$/;
 
 /** Ours to lock up: not there yet, or with nothing else in it. */
 const isOurs = (directory: string): boolean =>

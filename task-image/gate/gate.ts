@@ -21,47 +21,48 @@ export interface GateParts {
   readonly path: CanonicalPath;
   readonly repository: Repository;
   readonly settings: StackSettings;
-  readonly reader: HclReader;
+  /** A reader for one reading, closed after it. */
+  readonly openReader: () => HclReader;
 }
 
-export interface GateReport {
-  readonly findings: readonly Finding[];
-  readonly modules: number;
-}
-
+/** Each answers with all that was found, by place. */
 export interface Gate {
   /** The stack, before `init`. */
-  readonly stack: () => Promise<GateReport>;
+  readonly stack: () => Promise<Finding[]>;
   /** What `init` has fetched into the data directory, before anything of it runs. */
-  readonly downloaded: (dataDir: string) => Promise<GateReport>;
+  readonly downloaded: (dataDir: string) => Promise<Finding[]>;
 }
 
-export function gate({ root, path, repository, settings, reader }: GateParts): Gate {
+export function gate({ root, path, repository, settings, openReader }: GateParts): Gate {
   const read = new Set<string>();
-  const own = { disk: diskBelow(root), reader, prefix: '' };
+  const reading = async (find: (reader: HclReader) => Promise<Finding[]>): Promise<Finding[]> => {
+    const reader = openReader();
+    try {
+      return report(settings, await find(reader));
+    } finally {
+      reader.close();
+    }
+  };
   return {
-    stack: async () => {
-      const judged = await readStacks(own, path, repository, settings, read);
-      return report(settings, judged.findings, read.size);
-    },
-    downloaded: async dataDir => {
-      const wanted = { repository, settings, stack: path };
-      const cwd = join(root, path);
-      const findings =
-        settings.binary === 'terragrunt' ? await readCopies(reader, join(cwd, '.terragrunt-cache'), wanted) : [];
-      return report(
-        settings,
-        [...findings, ...(await readDownloads(reader, { root, cwd, dataDir, read }, wanted))],
-        read.size,
-      );
-    },
+    stack: () =>
+      reading(reader => readStacks({ disk: diskBelow(root), reader, prefix: '' }, path, repository, settings, read)),
+    downloaded: dataDir =>
+      reading(async reader => {
+        const wanted = { repository, settings, stack: path };
+        const cwd = join(root, path);
+        return [
+          ...(await readDownloads(reader, { root, cwd, dataDir, read }, wanted)),
+          ...(await readLock({ disk: diskBelow(root), reader, prefix: '' }, wanted)),
+          ...(settings.binary === 'terragrunt' ? await readCopies(reader, join(cwd, '.terragrunt-cache'), wanted) : []),
+        ];
+      }),
   };
 }
 
-const report = ({ gateAllow }: StackSettings, findings: readonly Finding[], modules: number): GateReport => {
+function report({ gateAllow }: StackSettings, findings: readonly Finding[]): Finding[] {
   const allowed: ReadonlySet<string> = new Set(gateAllow);
-  return { findings: sorted(findings.filter(({ rule }) => !allowed.has(rule))), modules };
-};
+  return sorted(findings.filter(({ rule }) => !allowed.has(rule)));
+}
 
 /** The stack and, for Terragrunt, those whose outputs it uses: each held against its own backend. */
 async function readStacks(
@@ -88,8 +89,6 @@ async function readStacks(
     next.push(...(terragrunt?.stacks ?? []));
     const start = [{ directory: stack.value as string, isRoot: true }, ...(terragrunt?.sources ?? [])];
     const { modules, findings: followed } = await follow(place, start, wanted, read);
-    const lock = `${stack.value}/.terraform.lock.hcl`;
-    const locked = await readFiles(place, place.disk.bytes(lock) === undefined ? [] : [lock]);
     const files: Module = {
       directory: stack.value,
       isRoot: true,
@@ -101,11 +100,17 @@ async function readStacks(
       ...followed,
       ...judge(modules, wanted),
       ...filePaths(files, wanted),
-      ...locked.findings,
-      ...locked.files.flatMap(file => lockedProviders(file, settings)),
+      ...(await readLock(place, wanted)),
     );
   }
-  return { findings };
+  return findings;
+}
+
+/** The providers that a dependency lock file has installed. */
+async function readLock(place: Place, { stack, settings }: Wanted): Promise<Finding[]> {
+  const lock = `${stack}/.terraform.lock.hcl`;
+  const { files, findings } = await readFiles(place, place.disk.bytes(lock) === undefined ? [] : [lock]);
+  return [...findings, ...files.flatMap(file => lockedProviders(file, settings))];
 }
 
 const judge = (modules: readonly Module[], wanted: Wanted): Finding[] =>

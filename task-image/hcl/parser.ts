@@ -1,9 +1,6 @@
 /** HashiCorp's own HCL parser, compiled to WebAssembly: it runs in the process that loads it, so only in one that may be killed. */
 import '@cdktn/hcl2json/wasm/bridge_wasm_exec.js';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { parserBytes } from './parser-file.ts';
 import type { HclParser } from './read-text.ts';
 
 type Answer = (error: string | null, json: string) => void;
@@ -40,14 +37,3 @@ export async function loadParser(): Promise<HclParser> {
       }
     });
 }
-
-/** Beside the bundle, as the build has put it there; otherwise as it was installed. */
-function parserBytes(): Uint8Array<ArrayBuffer> {
-  const bundled = join(import.meta.dirname, parserFile);
-  return existsSync(bundled) ? readFileSync(bundled) : installedParser();
-}
-
-export const parserFile = 'hcl.wasm';
-
-export const installedParser = (): Uint8Array<ArrayBuffer> =>
-  gunzipSync(readFileSync(createRequire(import.meta.url).resolve('@cdktn/hcl2json/main.wasm.gz')));

@@ -25,6 +25,8 @@ export interface HclReader {
 }
 
 export interface ReaderParts {
+  /** The run that this is for: lets the launcher find what is left of it. */
+  readonly runId?: string;
   /** Where readings are kept from run to run; absent: nowhere. */
   readonly cacheDir?: string;
   /** For all that is read with one reader. */
@@ -33,20 +35,22 @@ export interface ReaderParts {
 
 const fileBytes = 1024 * 1024;
 const totalBytes = 16 * 1024 * 1024;
+/** An empty one takes time too. */
+const fileCost = 1024;
 
-export function hclReader({ cacheDir, deadlineMs = 20_000 }: ReaderParts): HclReader {
+export function hclReader({ runId = '', cacheDir, deadlineMs = 20_000 }: ReaderParts): HclReader {
   const cache = readingCache(cacheDir);
   let left = totalBytes;
   let process: ReadingProcess | undefined;
   const readOne = async ({ name, bytes }: SourceFile): Promise<Reading> => {
-    left -= bytes.length;
+    left -= bytes.length + fileCost;
     if (bytes.length > fileBytes) return { problem: `it is larger than ${fileBytes} bytes`, line: 1 };
     if (left < 0) return { problem: `the configuration is larger than ${totalBytes} bytes`, line: 1 };
     const syntax = name.endsWith('.json') ? 'json' : 'hcl';
     const key = cache.key(syntax, bytes);
     const known = cache.get(key);
     if (known) return known;
-    process ??= readingProcess(deadlineMs);
+    process ??= readingProcess(runId, deadlineMs);
     const reading = await process.ask({ syntax, content: Buffer.from(bytes).toString('base64') });
     if ('document' in reading) cache.put(key, reading);
     return reading;
@@ -67,8 +71,8 @@ interface ReadingProcess {
 
 const gone: Reading = { problem: 'the parser did not come to an end with it', line: 1 };
 
-function readingProcess(deadlineMs: number): ReadingProcess {
-  const child = start();
+function readingProcess(runId: string, deadlineMs: number): ReadingProcess {
+  const child = start(runId);
   const waiting: ((reading: Reading) => void)[] = [];
   let isGone = false;
   const end = (): void => {
@@ -98,11 +102,11 @@ function readingProcess(deadlineMs: number): ReadingProcess {
 }
 
 /** Beside the bundle it is a bundle too. */
-function start(): ChildProcess {
+function start(runId: string): ChildProcess {
   const bundled = join(import.meta.dirname, 'hcl.js');
   const entry = existsSync(bundled) ? bundled : join(import.meta.dirname, 'process.ts');
   return spawn(process.execPath, ['--max-old-space-size=256', `--wasm-max-mem-pages=${memoryPages}`, entry], {
-    env: {},
+    env: { INFRA_DEPLOYER_RUN: runId },
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });

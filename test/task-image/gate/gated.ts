@@ -14,6 +14,7 @@ import { value } from '../../support/value.ts';
 
 const reader = hclReader({ deadlineMs: 240_000 });
 afterAll(() => reader.close());
+const shared = { ...reader, close: () => {} };
 
 export interface Given {
   readonly stacks?: readonly object[];
@@ -30,13 +31,13 @@ export async function gated(files: Files, given: Given = {}): Promise<readonly F
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
   }
-  return (await gateOf(root, given).stack()).findings;
+  return gateOf(root, given).stack();
 }
 
 export function gateOf(root: string, { stacks, modules }: Given = {}) {
   const repository = repositoryWith(stacks, modules);
   const path = value(canonicalPath('prod/vpc'));
-  return gate({ root, path, repository, settings: stackSettings(repository, path), reader });
+  return gate({ root, path, repository, settings: stackSettings(repository, path), openReader: () => shared });
 }
 
 /** The rules that were broken, each as often as it was. */
