@@ -16,7 +16,7 @@ export const backend: Rule = ({ files, isRoot }, { settings }) =>
     ]),
   );
 
-const leaveOut = 'remove it: where the state is kept is the policy’s to say';
+const leaveOut = "remove it: where the state is kept is the policy's to say";
 
 function backendFindings(file: string, block: Block, { backend: wanted }: StackSettings): Finding[] {
   const [type = ''] = block.labels;

@@ -78,4 +78,4 @@ export function calledModule(
 }
 
 const fix =
-  'use a directory of this repository, or have an admin add its source to `module_sources`, and pin it to a commit or version';
+  'use a directory of this repository; or have an admin add its source to `modules` or `module_sources`, and pin it to a commit or version';

@@ -18,7 +18,7 @@ export const remoteState: Rule = ({ files }, wanted) =>
   );
 
 const fix =
-  'read a stack of this repository, written as the policy’s backend is, and have an admin add its path to `reads`';
+  "read a stack of this repository, written as the policy's backend is, and have an admin add its path to `reads`";
 
 /** Names that change which state is read, or nothing about it. */
 const known: ReadonlySet<string> = new Set([

@@ -149,7 +149,7 @@ function remoteState(file: string, block: Block, place: TerragruntPlace, { setti
   const fix = `declare \`backend "${wanted?.type ?? 's3'}" {}\` in the module instead: the worker fills in what the policy says`;
   const type = literal(block.body.backend);
   if (wanted === undefined || type !== wanted.type)
-    return [finding(file, block, 'backend', 'its backend is not the policy’s', fix)];
+    return [finding(file, block, 'backend', "its backend is not the policy's", fix)];
   const findings: Finding[] = [];
   if (bootstrapped.has(type) && block.body.disable_init !== true)
     findings.push(finding(file, block, 'backend', 'Terragrunt would make the bucket where it is missing', fix));

@@ -1,5 +1,5 @@
 /** HashiCorp's own HCL parser, compiled to WebAssembly: it runs in the process that loads it, so only in one that may be killed. */
-import '@cdktn/hcl2json/wasm/bridge_wasm_exec.js';
+import '@cdktn/hcl2json/wasm/wasm_exec.js';
 import { parserBytes } from './parser-file.ts';
 import type { HclParser } from './read-text.ts';
 

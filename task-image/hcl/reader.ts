@@ -89,7 +89,12 @@ function readingProcess(runId: string, deadlineMs: number): ReadingProcess {
   // It may be gone while it is written to.
   child.stdin?.on('error', () => {});
   if (child.stdout)
-    createInterface({ input: child.stdout }).on('line', line => waiting.shift()?.(JSON.parse(line) as Reading));
+    createInterface({ input: child.stdout }).on('line', line => {
+      const reading = answered(line);
+      // What is no answer are its last words.
+      if (reading === undefined) end();
+      else waiting.shift()?.(reading);
+    });
   return {
     ask: file =>
       new Promise(resolve => {
@@ -99,6 +104,14 @@ function readingProcess(runId: string, deadlineMs: number): ReadingProcess {
       }),
     kill: end,
   };
+}
+
+function answered(line: string): Reading | undefined {
+  try {
+    return JSON.parse(line) as Reading;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Beside the bundle it is a bundle too. */
