@@ -4,15 +4,16 @@ import { type Call, calls, isText, split, templates } from '../hcl/expressions.t
 import { type Finding, tunable } from './finding.ts';
 import { joinPath, type Module, type Rule, typedBlocks, type Wanted } from './module.ts';
 
-export const filePaths: Rule = (module, wanted) =>
-  module.files.flatMap(({ file, root }) => [
-    ...[...texts(root)].flatMap(({ text, line }) =>
-      callFindings(file, { ...root, line }, text, module, wanted, new Set()),
-    ),
+export const filePaths: Rule = (module, wanted) => {
+  // Templates that were read: each is read once, for the first that names it.
+  const seen = new Set<string>();
+  return module.files.flatMap(({ file, root }) => [
+    ...[...texts(root)].flatMap(({ text, line }) => callFindings(file, { ...root, line }, text, module, wanted, seen)),
     ...typedBlocks(root)
       .filter(({ labels: [type = ''] }) => /^(?:local|archive)_/.test(type))
       .flatMap(block => argumentFindings(file, block, module, wanted)),
   ]);
+};
 
 /** Functions that read files, and those that make the paths for them. */
 const reading = /^(?:file\w*|templatefile|abspath|pathexpand|read_tfvars_file)$/;
@@ -25,14 +26,14 @@ function callFindings(
   wanted: Wanted,
   seen: Set<string>,
 ): Finding[] {
-  return calls(text)
-    .filter(({ name }) => reading.test(name))
-    .flatMap(call => {
-      const paths = pathArguments(call);
-      const why = paths.map(argument => whyOutside(argument, module, wanted)).find(one => one !== undefined);
-      if (why !== undefined) return [tunable(file, block, 'file-path', why, `${call.name}(…)`)];
-      return call.name === 'templatefile' ? templateFindings(file, block, paths[0] ?? '', module, wanted, seen) : [];
-    });
+  const found = calls(text, reading);
+  if (found === undefined) return [tunable(file, block, 'file-path', 'names too many files to tell which', 'a text')];
+  return found.flatMap(call => {
+    const paths = pathArguments(call);
+    const why = paths.map(argument => whyOutside(argument, module, wanted)).find(one => one !== undefined);
+    if (why !== undefined) return [tunable(file, block, 'file-path', why, `${call.name}(…)`)];
+    return call.name === 'templatefile' ? templateFindings(file, block, paths[0] ?? '', module, wanted, seen) : [];
+  });
 }
 
 /** The second argument of `templatefile` is what the template is given; that of `fileset` is a path too. */

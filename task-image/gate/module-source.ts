@@ -13,11 +13,14 @@ export interface ModuleCall {
   readonly from: string;
 }
 
+const longest = 512;
+
 export function moduleSource(
   { source, version, from }: ModuleCall,
   repository: Pick<Repository, 'modules'>,
   settings: StackSettings,
 ): ModuleSource {
+  if (source.length > longest) return { problem: 'its source is too long' };
   if (/^\.{1,2}(?:\/|$)/.test(source)) return localSource(source, from);
   const place = gitPlace(source) ?? registryPlace(source, version, settings.binary);
   if (place === undefined) return { problem: 'its source is of no kind that may be used' };

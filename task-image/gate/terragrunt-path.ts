@@ -15,8 +15,11 @@ export interface TerragruntPlace {
 /** Stands before a path that is counted from the repository's root. */
 const rooted = '\0';
 
+const longest = 1024;
+
 /** The text that a template becomes, paths from the root with a mark in front. */
 export function said(template: string, place: TerragruntPlace): string | undefined {
+  if (template.length > longest) return undefined;
   try {
     const parts = split(template).map((part, at) => (at % 2 === 0 ? part : value(part, place)));
     return parts.includes(undefined) ? undefined : parts.join('');
@@ -41,7 +44,7 @@ function value(expression: string, place: TerragruntPlace): string | undefined {
     return whole && said(whole.parts.map((part, at) => (at % 2 === 0 ? part : `\${${part}}`)).join(''), place);
   }
   // A call that is the whole expression, and nothing beside it.
-  const [call] = calls(`\${${expression}}`);
+  const [call] = calls(`\${${expression}}`, known) ?? [];
   if (call === undefined || !/^\w+\s*\(.*\)$/s.test(expression) || !expression.startsWith(call.name)) return undefined;
   const args = call.args.filter(argument => argument !== '').map(argument => value(argument, place));
   if (args.includes(undefined) || !endsWithCall(expression)) return undefined;
@@ -50,6 +53,8 @@ function value(expression: string, place: TerragruntPlace): string | undefined {
 
 /** `a("x") + b("y")` ends with a bracket too. */
 const endsWithCall = (expression: string): boolean => /^[^()]*\((?:[^()"]|"[^"]*"|\([^()]*\))*\)$/.test(expression);
+
+const known = /^[a-z_]+$/;
 
 const functions: Readonly<Record<string, (place: TerragruntPlace, ...args: string[]) => string | undefined>> = {
   find_in_parent_folders: ({ directory, exists }, name = 'terragrunt.hcl', more?: string) => {

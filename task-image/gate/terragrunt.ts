@@ -62,19 +62,20 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
     const paths = pathsBelow(block.body);
     return (paths.length === 0 ? [undefined] : paths).flatMap(path => existing(block, path, 'path'));
   });
-  const configurations = [...texts(root)].flatMap(({ text, line }) =>
-    calls(text).flatMap(({ name, args }) => {
-      const block = { ...root, line };
+  const configurations = [...texts(root)].flatMap(({ text, line }) => {
+    const block = { ...root, line };
+    const found = calls(text, judged);
+    if (found === undefined)
+      findings.push(refused(block, 'it calls too many functions to tell what they do', 'a text'));
+    return (found ?? []).flatMap(({ name, args: [first = ''] }) => {
       const what = `${name}(…)`;
       if (name === 'run_cmd') findings.push(tunable(file, block, 'run-cmd', 'runs a program while planning', what));
       if (name === 'sops_decrypt_file') findings.push(refused(block, 'it decrypts with what the worker holds', what));
-      if (name === 'get_env' && !/^"[A-Za-z_]\w*"$/.test(args[0] ?? ''))
-        findings.push(refused(block, 'it reads a variable that is not said outright', what));
-      if (name === 'get_env' && secret.test(args[0] ?? ''))
-        findings.push(refused(block, 'it reads a credential', what));
-      return name === 'read_terragrunt_config' ? existing(block, `\${${args[0] ?? ''}}`, what) : [];
-    }),
-  );
+      if (name === 'get_env' && (!/^"[A-Za-z_]\w*"$/.test(first) || secret.test(first)))
+        findings.push(refused(block, 'it reads a credential, or what may be one', what));
+      return name === 'read_terragrunt_config' ? existing(block, `\${${first}}`, what) : [];
+    });
+  });
   const stacks = blocks(root, 'dependency', 1).flatMap(block => {
     const [found] = typeof block.body.config_path === 'string' ? saidPaths(block.body.config_path, place) : [];
     const path = canonicalPath(found ?? '');
@@ -129,6 +130,7 @@ const known: ReadonlySet<string> = new Set([
   'errors',
 ]);
 
+const judged = /^(?:run_cmd|sops_decrypt_file|get_env|read_terragrunt_config)$/;
 const chooses = /^(?:terraform_binary|iam_|download_dir|engine)/;
 const secret = /SECRET|TOKEN|PASS|KEY|CREDENTIAL|SESSION|INFRA_DEPLOYER/i;
 

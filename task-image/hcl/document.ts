@@ -31,14 +31,22 @@ export interface LocatedDocument {
 
 export function located({ body, places }: Document): LocatedDocument {
   const lineOf = new WeakMap<Body, number>();
-  const lines = Map.groupBy(places, ({ path }) => JSON.stringify(path));
-  for (const group of lines.values()) {
-    const bodies = bodiesAt(body, group[0]?.path ?? []);
-    for (const [index, { line }] of group.entries()) {
-      const one = bodies[index];
-      if (one !== undefined) lineOf.set(one, line);
-    }
+  const lines = new Map<string, number[]>();
+  // From the end: what is visited first takes the last.
+  for (const { path, line } of places.toReversed()) {
+    const key = JSON.stringify(path);
+    const known = lines.get(key);
+    if (known) known.push(line);
+    else lines.set(key, [line]);
   }
+  const visit = (value: unknown, path: readonly string[]): void => {
+    if (Array.isArray(value)) for (const one of value) visit(one, path);
+    if (!isBody(value)) return;
+    const line = lines.get(JSON.stringify(path))?.pop();
+    if (line !== undefined) lineOf.set(value, line);
+    for (const [name, inner] of Object.entries(value)) if (typeof inner === 'object') visit(inner, [...path, name]);
+  };
+  visit(body, []);
   const document = { lineOf } as { lineOf: WeakMap<Body, number>; root: Block };
   document.root = { type: '', labels: [], body, line: 1, document };
   return document;

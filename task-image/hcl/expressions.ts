@@ -17,16 +17,30 @@ export interface Call {
   readonly args: readonly string[];
 }
 
-/** Every call, wherever it stands in the text: a comment or a text that looks like one counts too. */
-export function calls(text: string): Call[] {
+/** More of them in one text are not looked at one by one, nor arguments longer than this. */
+const mostCalls = 500;
+const mostCharacters = 4096;
+
+/**
+ * Every call of these functions, wherever it stands in the text: a comment or a text that looks like one counts too.
+ * Undefined where there are too many to tell. INVARIANT: takes time in proportion to the text.
+ */
+export function calls(text: string, wanted: RegExp): Call[] | undefined {
   const start = text.search(/[$%]\{/);
   if (start === -1) return [];
   const found: Call[] = [];
+  let seen = 0;
   const names = new RegExp(nameAt.source, 'gu');
   names.lastIndex = start;
   for (let name = names.exec(text); name !== null; name = names.exec(text)) {
-    const at = attempt(() => skipSpace(text, names.lastIndex, true)) ?? text.length;
-    if (text[at] === '(') found.push({ name: name[0], args: readArguments(text, at + 1) });
+    if (!wanted.test(name[0])) continue;
+    seen += 1;
+    if (seen > mostCalls) return undefined;
+    const rest = text.slice(names.lastIndex, names.lastIndex + mostCharacters);
+    const at = attempt(() => skipSpace(rest, 0, true)) ?? rest.length;
+    if (rest[at] === '(') found.push({ name: name[0], args: readArguments(rest, at + 1) });
+    // A comment that does not end here may hide anything.
+    else if (at === rest.length && rest.length === mostCharacters) return undefined;
   }
   return found;
 }

@@ -9,6 +9,7 @@ const deepest = 60;
 export function blockHeaders(text: string): Place[] {
   const places: Place[] = [];
   const open: (readonly string[])[] = [];
+  const names: Map<string, 'argument' | 'block'>[] = [new Map()];
   const line = lineCounter(text);
   let at = 0;
   for (;;) {
@@ -20,6 +21,7 @@ export function blockHeaders(text: string): Place[] {
     }
     if (text[at] === '}' && open.length > 0) {
       open.pop();
+      names.pop();
       at += 1;
       continue;
     }
@@ -27,7 +29,12 @@ export function blockHeaders(text: string): Place[] {
     const name = readName(text, at);
     if (name === undefined) throw new Unreadable('an argument or a block is expected', at);
     at = skipSpace(text, at + name.length, false);
-    if (text[at] === '=') {
+    const kind = text[at] === '=' ? 'argument' : 'block';
+    // The parser would put one in place of the other.
+    const known = names.at(-1)?.get(name) ?? kind;
+    if (known !== kind) throw new Unreadable(`\`${name}\` is a block and an argument`, start);
+    names.at(-1)?.set(name, kind);
+    if (kind === 'argument') {
       at = skipExpression(text, at + 1);
       if (text[at] !== undefined && text[at] !== '\n' && text[at] !== '}')
         throw new Unreadable('an argument does not end with its line', at);
@@ -37,6 +44,7 @@ export function blockHeaders(text: string): Place[] {
     const path = [...inside, name, ...labels];
     places.push({ path, line: line(start) });
     open.push(path);
+    names.push(new Map());
     if (open.length > deepest) throw new Unreadable('it is nested too deeply', start);
     at = end;
   }

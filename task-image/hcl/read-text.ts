@@ -45,11 +45,11 @@ async function readHcl(text: string, parse: HclParser): Promise<Document> {
   const body = JSON.parse(await parse(text)) as unknown;
   if (!isBody(body)) throw new Unreadable('it has no arguments and no blocks', 0);
   const lost = lostPlace(body, places);
-  if (lost) throw new Unreadable(`\`${lost.path.join(' ')}\` is a block and an argument`, 0);
+  if (lost) throw new Unreadable(`the block \`${lost.path.join(' ')}\` is read in two ways`, 0);
   return { body, places };
 }
 
-/** INVARIANT: no block of the source is missing in the tree. The parser puts an argument in place of a block of its name. */
+/** INVARIANT: no block of the source is missing in the tree. */
 function lostPlace(body: Body, places: readonly Place[]): Place | undefined {
   const groups = Map.groupBy(places, ({ path }) => JSON.stringify(path));
   for (const [first, ...others] of groups.values())

@@ -100,6 +100,8 @@ test.each([
   ['an interpolation that is not closed', 'a = "${x'],
   ['a heredoc that is not closed', 'a = <<E\nx'],
   ['a comment that is not closed', '/* x'],
+  ['a block and an argument of one name', 'a "b" {}\na = {}\n'],
+  ['an argument and a block of one name', 'x {\n  a = {}\n  a "b" {}\n}\n'],
   ['a block without a body', 'a "b"\n'],
   ['what is neither argument nor block', '1'],
   ['brackets that are nested without end', `a = ${'['.repeat(5000)}`],
