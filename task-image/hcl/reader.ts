@@ -118,12 +118,13 @@ function answered(line: string): Reading | undefined {
 function start(runId: string): ChildProcess {
   const bundled = join(import.meta.dirname, 'hcl.js');
   const entry = existsSync(bundled) ? bundled : join(import.meta.dirname, 'process.ts');
-  return spawn(process.execPath, ['--max-old-space-size=256', `--wasm-max-mem-pages=${memoryPages}`, entry], {
+  return spawn(process.execPath, [...limits, entry], {
+    // Lets the launcher find it, should the worker be gone before it.
     env: { INFRA_DEPLOYER_RUN: runId },
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
 }
 
-/** Of 64 KiB each. */
-const memoryPages = 8192;
+/** Memory of JavaScript in MiB, memory of the parser in pages of 64 KiB; and no time for compiling what runs once. */
+const limits = ['--max-old-space-size=256', '--wasm-max-mem-pages=8192', '--liftoff-only'];
