@@ -1,6 +1,7 @@
-/** Bundles the two binaries and the worker into dist/: ESM with shared chunks, so that nothing is loaded that is not called. */
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+/** Bundles the two binaries, the worker and the HCL parser into dist/: ESM with shared chunks, so that nothing is loaded that is not called. */
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { installedParser, parserFile } from './task-image/hcl/parser-file.ts';
 
 const root = import.meta.dirname;
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
@@ -13,6 +14,7 @@ export async function bundle(outdir = `${root}/dist`): Promise<void> {
       'infra-deployer': 'deployer-cli/main.ts',
       'infra-deployer-server': 'invoker/server.ts',
       worker: 'task-image/process.ts',
+      hcl: 'task-image/hcl/process.ts',
     },
     outdir,
     bundle: true,
@@ -29,6 +31,7 @@ export async function bundle(outdir = `${root}/dist`): Promise<void> {
     },
     logLevel: 'warning',
   });
+  writeFileSync(`${outdir}/${parserFile}`, installedParser());
   for (const bin of ['infra-deployer.js', 'infra-deployer-server.js']) chmodSync(`${outdir}/${bin}`, 0o755);
 }
 

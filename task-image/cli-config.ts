@@ -1,15 +1,9 @@
 /** The CLI configuration of Terraform and tofu: providers come from where the policy says, and no others come at all. */
 
-/** Patterns as Terraform writes them, like `hashicorp/*`. */
-export interface ProviderSource {
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-  /** A directory, or the https address of a mirror; the providers' own registries when it is left out. */
-  readonly mirror?: string;
-}
+import type { ProviderChoice } from './providers.ts';
 
 /** One method, explicitly: without any Terraform would take providers out of the repository's `terraform.d`. */
-export function cliConfig({ include, exclude, mirror }: ProviderSource): string {
+export function cliConfig({ include, exclude, mirror }: ProviderChoice): string {
   return `disable_checkpoint = true
 provider_installation {
   ${methodOf(mirror)}

@@ -1,7 +1,9 @@
 /** The directories a run works in: made for it, and gone after it. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { cliConfig, type ProviderSource } from './cli-config.ts';
+import type { StackSettings } from '../policies/allowlist.ts';
+import { cliConfig } from './cli-config.ts';
 import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
+import { providerChoice } from './providers.ts';
 import { insideId } from './sandbox.ts';
 
 /** Where a run works. */
@@ -14,14 +16,16 @@ export interface Places {
   readonly stateFile?: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
+  /** What is worth keeping from run to run, and may be lost; absent where nothing is. */
+  readonly cacheDir?: string;
 }
 
 /** The clone empty, the rest as tools need it. */
-export function prepare({ runDir, cloneDir }: Places, providers: ProviderSource): void {
+export function prepare({ runDir, cloneDir }: Places, settings: StackSettings): void {
   rmSync(cloneDir, { recursive: true, force: true });
   for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir(runDir), planDir(runDir)])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(cliConfigFile(runDir), cliConfig(providers), { mode: 0o600 });
+  writeFileSync(cliConfigFile(runDir), cliConfig(providerChoice(settings)), { mode: 0o600 });
   writeFileSync(usersFile(runDir), `run:x:${insideId}:${insideId}::${homeDir(runDir)}:/bin/sh\n`, { mode: 0o600 });
 }
 

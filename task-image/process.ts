@@ -16,6 +16,7 @@ const {
   INFRA_DEPLOYER_ISOLATION: isolationKind,
   INFRA_DEPLOYER_TOOL_UID: uid,
   INFRA_DEPLOYER_TOOL_GID: gid = uid,
+  INFRA_DEPLOYER_CACHE_DIR: cacheDir,
   PATH: path = '/usr/local/bin:/usr/bin:/bin',
 } = process.env;
 
@@ -30,7 +31,7 @@ if (process.argv[2] === 'isolation') {
   const halt = (reason: StopReason) => () => control.halt(reason);
   process.on('SIGTERM', halt('terminated'));
   process.on('SIGINT', halt('terminated'));
-  const places = { runDir, cloneDir, path, ...(stateFile === undefined ? {} : { stateFile }) };
+  const places = { runDir, cloneDir, path, ...(stateFile && { stateFile }), ...(cacheDir && { cacheDir }) };
   await work(control, places, isolation);
   // Timers and sockets of the control channel must not hold the worker back: its run has ended.
   process.exit(0);

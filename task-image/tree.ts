@@ -58,13 +58,25 @@ export function checkTree(entries: readonly TreeEntry[], path: CanonicalPath, bi
       `\`${path}\` has no ${binary} files at this commit`,
       'name a directory with a root module',
     );
-  if (own.some(({ name }) => name === 'terraform.tfstate'))
+  // Git knows upper case from lower, the file system they are written to may not.
+  const state = own.find(({ name }) => /^[^/]*\.tfstate(?:\.|$)/i.test(name));
+  if (state)
     throw new Failure(
       'E_STATE_COMMITTED',
-      `\`${path}/terraform.tfstate\` is committed: a state in git is never the real one`,
+      `\`${state.path}\` is committed: a state in git is never the real one`,
       'remove it from git',
     );
+  const trap = own.find(({ name }) => traps.test(name));
+  if (trap)
+    throw new Failure(
+      'E_GATE',
+      `\`${trap.path}\` is committed: Terraform would take programs or settings from it`,
+      'remove it from git, and add it to `.gitignore`',
+    );
 }
+
+/** What Terraform, OpenTofu and Terragrunt make for themselves, and believe when they find it. */
+const traps = /^(?:\.terraform|terraform\.d|\.terragrunt-cache|\.terraformrc|terraform\.rc|\.tofurc|tofu\.rc)(?:$|\/)/i;
 
 const rootFile: Readonly<Record<StackSettings['binary'], RegExp>> = {
   terraform: /\.tf(\.json)?$/,

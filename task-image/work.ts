@@ -7,11 +7,15 @@ import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { binaryFile } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
+import { dataDir } from './environment.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
+import { gate } from './gate/gate.ts';
+import { type HclReader, hclReader } from './hcl/reader.ts';
 import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { takeModuleKeys } from './module-keys.ts';
+import { passGate } from './pass-gate.ts';
 import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
 import { planSummary } from './plan-summary.ts';
@@ -37,8 +41,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   const settings = stackSettings(repository, request.path);
   // Before anything is fetched: a missing tool is nobody's fault but the installation's.
   binaryFile(settings.binary, places.path);
-  const { allow: include, mirror } = settings.providers;
-  prepare(places, { include, exclude: [], ...(mirror === undefined ? {} : { mirror }) });
+  prepare(places, settings);
   const answer = await fetchSource(control, places, {
     request,
     repository,
@@ -49,6 +52,16 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   const cwd = join(places.cloneDir, request.path);
   const { runDir, path } = places;
   const tool = terraform({ control, settings, cwd, isolation, ...places });
+  const { stack, downloaded } = gate({
+    root: places.cloneDir,
+    path: request.path,
+    repository,
+    settings,
+    openReader: () => openReader(control, places),
+  });
+  await control.phase('gate');
+  guard(control);
+  await passGate(control, await stack(), request.path);
   await control.phase('init');
   guard(control);
   const file = planFile(runDir);
@@ -67,6 +80,8 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     await keys.drop();
   }
   guard(control);
+  await passGate(control, await downloaded(dataDir(runDir)), request.path);
+  guard(control);
   // Told from what `init` has left: what is planned could write another.
   const digest = lockDigest(cwd);
   const report =
@@ -75,6 +90,9 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
       : await apply(control, tool, file);
   return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
+
+const openReader = ({ claimed }: Control, { cacheDir }: Places): HclReader =>
+  hclReader({ runId: claimed.run, ...(cacheDir === undefined ? {} : { cacheDir: join(cacheDir, 'hcl') }) });
 
 /** The same pure policy as at the door, on the record as it was claimed. */
 function reviewed({ claimed: { policy, request, repoName: repo, asker } }: Control): Reviewed {

@@ -23,6 +23,8 @@ export interface ChildProcessParts {
   readonly entry: string;
   readonly work: string;
   readonly state: string;
+  /** What workers keep from run to run. */
+  readonly cache: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
   /** What workers keep Terraform apart with, by its name. */
@@ -41,7 +43,7 @@ export interface ChildProcessParts {
 const courtesyMs = 2000;
 
 export function childProcessLauncher(parts: ChildProcessParts): Launcher {
-  const { entry, work, state, path, isolation, url, now, graceMs, exited, report } = parts;
+  const { entry, work, state, cache, path, isolation, url, now, graceMs, exited, report } = parts;
   const children = new Set<string>();
   const settling = new Map<string, { since: number; asked: boolean }>();
 
@@ -66,6 +68,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
           INFRA_DEPLOYER_CLONE_DIR: places.clone,
           INFRA_DEPLOYER_ISOLATION: kind,
           INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
+          INFRA_DEPLOYER_CACHE_DIR: cache,
         },
       });
       const failed = await new Promise<string | undefined>(done => {

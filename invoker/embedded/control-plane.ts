@@ -99,6 +99,7 @@ export async function startControlPlane(
     isolation,
     work: directory.work,
     state: directory.state,
+    cache: directory.cache,
     path: options.path,
     url: () => url,
     now,

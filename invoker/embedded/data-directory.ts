@@ -33,6 +33,8 @@ export interface DataDirectory {
   readonly plans: string;
   readonly work: string;
   readonly state: string;
+  /** May be removed at any time. */
+  readonly cache: string;
   readonly tokens: Tokens;
   /** The port of the server that used this directory before. */
   readonly formerPort?: number;
@@ -66,6 +68,7 @@ export function dataDirectory(directory: string): DataDirectory {
     plans: sub('plans'),
     work: sub('work'),
     state: sub('state'),
+    cache: sub('cache'),
     tokens,
     ...(former ? { formerPort: Number(new URL(former.url).port) } : {}),
     announce: url => writePrivate(file, `${JSON.stringify({ url, tokens } satisfies ServerFile, null, 2)}\n`),
@@ -82,7 +85,7 @@ function refuseAmongPrograms(directory: string): void {
 
 /** What a server makes in it, and what a volume of its own may hold. */
 const ownNames =
-  /^(ledger\.sqlite(-wal|-shm|-journal)?|root\.key(\.new)?|server\.json(\.new)?|plans|work|state|lost\+found)$/;
+  /^(ledger\.sqlite(-wal|-shm|-journal)?|root\.key(\.new)?|server\.json(\.new)?|plans|work|state|cache|lost\+found)$/;
 
 /** Ours to lock up: not there yet, or with nothing else in it. */
 const isOurs = (directory: string): boolean =>

@@ -41,7 +41,10 @@ describe.skipIf(requires('sshd', 'terraform'))('the main job', () => {
   beforeAll(async () => {
     repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), files);
     repository.commit('feature/nat', { 'prod/vpc/nat.tf': 'resource "terraform_data" "nat" {}\n' }, { from: 'main' });
-    installation = await install(repository.dir, { leaseSeconds: 5 });
+    installation = await install(repository.dir, {
+      leaseSeconds: 5,
+      stacks: [{ paths: ['prod/**'], gate: { allow: ['provisioner'] } }],
+    });
   });
   afterAll(() => installation.stop());
 

@@ -57,7 +57,10 @@ describe.skipIf(requires('sshd', 'terraform'))('a server that is killed', () => 
 
   beforeAll(async () => {
     const { dir } = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), files);
-    installation = await install(dir, { leaseSeconds });
+    installation = await install(dir, {
+      leaseSeconds,
+      stacks: [{ paths: ['prod/**'], gate: { allow: ['provisioner'] } }],
+    });
     lengths = { plan: await timed('plan'), apply: await timed('apply') };
   });
   afterAll(() => installation.stop());

@@ -7,7 +7,7 @@ import { type HttpBackend, startHttpBackend } from '../support/http-backend.ts';
 import { bareRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { ended, failed } from './stage.ts';
+import { ended, failed, refused } from './stage.ts';
 
 const resource = 'resource "terraform_data" "x" {\n  input = "one"\n}\n';
 const stack = (backend: string) => `terraform {\n  backend ${backend}\n}\n${resource}`;
@@ -63,29 +63,28 @@ describe.skipIf(requires('sshd', 'terraform'))('the backend of a stack', { timeo
   });
 
   test.each([
+    ['is refused when the policy names none', 'prod/unnamed', 'the policy names no backend for this path'],
+    ['is refused when it is a file, and the policy names none', 'prod/local', 'the policy names no backend'],
+    ['is refused when it sets more than the policy', 'prod/http/extra', 'the policy does not name it'],
+    ['is refused when it sets another value than the policy', 'prod/http/differs', 'it is not what the policy says'],
     [
-      'is refused when the policy names none',
-      'prod/unnamed',
-      'the stack declares backend `http`, the policy names none',
+      'is refused when it is of another type than the policy says',
+      'prod/http/other',
+      'the policy wants backend `http`',
     ],
-    ['is refused when it is a file, and the policy names none', 'prod/local', 'the stack declares backend `local`'],
-    ['is refused when it is missing, and the policy names one', 'prod/http/none', 'the stack declares no backend'],
-    ['is refused when it sets more than the policy', 'prod/http/extra', '`update_method` differs'],
-  ])('%s', async (_what, path, words) => {
-    const run = await failed(installation.server, plan(path), 'E_BACKEND_NOT_ALLOWED');
-    expect(run).toMatchObject({ state: 'failed', phase: 'init', exitCode: 5 });
-    expect(run.error?.message).toContain(words);
-  });
-
-  test('is the one of the policy where the repository sets another value: that one is never asked', async () => {
-    expect(await ended(installation.server, plan('prod/http/differs'))).toMatchObject({ state: 'succeeded' });
-    expect(backend.requests.filter(line => line.includes('differs'))).toContain('GET /prod/http/differs 404');
-    expect(elsewhere.requests.filter(line => line.includes('differs'))).toEqual([]);
-  });
-
-  test('of another type than the policy says does not take the settings of the policy, and fails', async () => {
-    await failed(installation.server, plan('prod/http/other'), 'E_INIT');
+  ])('%s, and nobody is asked', async (_what, path, words) => {
+    const { server } = installation;
+    const run = await refused(server, plan(path), 'E_GATE');
+    expect(run).toMatchObject({ phase: 'gate', exitCode: 5 });
+    expect((await server.logs(run.id)).map(({ text }) => text).join('\n')).toContain(words);
     expect(existsSync(secret)).toBe(false);
+    expect(elsewhere.requests).toEqual([]);
+  });
+
+  test('is refused when it is missing, and the policy names one', async () => {
+    const run = await failed(installation.server, plan('prod/http/none'), 'E_BACKEND_NOT_ALLOWED');
+    expect(run).toMatchObject({ state: 'failed', phase: 'init', exitCode: 5 });
+    expect(run.error?.message).toContain('the stack declares no backend');
   });
 
   test('is the data directory for a stack that has none, and policy neither', async () => {

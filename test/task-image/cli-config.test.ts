@@ -3,12 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cliConfig, type ProviderSource } from '../../task-image/cli-config.ts';
+import { cliConfig } from '../../task-image/cli-config.ts';
+import type { ProviderChoice } from '../../task-image/providers.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { whereIs } from '../support/where-is.ts';
 
-const source = (differences: Partial<ProviderSource> = {}): ProviderSource => ({
+const source = (differences: Partial<ProviderChoice> = {}): ProviderChoice => ({
   include: ['hashicorp/*'],
   exclude: [],
   ...differences,

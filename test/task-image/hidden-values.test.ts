@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planFile } from '../../task-image/places.ts';
 import { requires } from '../support/requirements.ts';

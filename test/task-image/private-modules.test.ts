@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Installation, install } from '../end-to-end/installation.ts';
-import { bareRepository } from '../support/repository.ts';
+import { bareRepository, type Repository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -17,10 +17,11 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
       'main.tf': 'resource "terraform_data" "x" {\n  input = "from the private module"\n}\n',
     });
     const other = bareRepository(join(temporaryDirectory('module'), 'other.git'), { 'main.tf': '' });
-    const stack = (dir: string) => `module "words" {\n  source = "git::${modulesSshd.url(dir)}?ref=main"\n}\n`;
+    const stack = ({ dir, id }: Repository) =>
+      `module "words" {\n  source = "git::${modulesSshd.url(dir)}?ref=${id('main')}"\n}\n`;
     const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), {
-      'prod/listed/main.tf': stack(module.dir),
-      'prod/unlisted/main.tf': stack(other.dir),
+      'prod/listed/main.tf': stack(module),
+      'prod/unlisted/main.tf': stack(other),
     });
     const known_hosts = modulesSshd.knownHosts;
     const deploy_key = `file:${modulesSshd.keyOf(module.dir)}`;
@@ -40,7 +41,8 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
   });
 
   test('is refused with what an admin can do where the module is not listed', async () => {
-    const run = await failed(installation.server, { command: 'plan', path: 'prod/unlisted', ref: 'main' }, 'E_INIT');
+    const run = await failed(installation.server, { command: 'plan', path: 'prod/unlisted', ref: 'main' }, 'E_GATE');
+    expect(run).toMatchObject({ terraformStarted: false });
     expect(run.error?.fix).toContain('`modules`');
   });
 });

@@ -27,8 +27,7 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const control = { ...silent, claimed: { ...silent.claimed, command: surroundings.command ?? 'plan' } };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
-  const { allow: include, ...rest } = settings.providers;
-  prepare({ runDir, cloneDir: join(runDir, 'none'), path }, { include, exclude: [], ...rest });
+  prepare({ runDir, cloneDir: join(runDir, 'none'), path }, settings);
   const places = { cwd, cloneDir: cwd, runDir, path, stateFile };
   return { control, cwd, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
 }

@@ -47,6 +47,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack', { timeout: 90_000 }, (
     const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), files);
     const stacks = [
       { paths: ['prod/tofu'], binary: 'tofu' },
+      { paths: ['prod/env'], gate: { allow: ['provisioner'] } },
       {
         paths: ['prod/grunt'],
         binary: 'terragrunt',

@@ -47,7 +47,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a run that is canceled', { timeo
       deploy_key: `file:${sshd.deployKeyFile}`,
       known_hosts: knownHosts,
       rules: designRules,
-      stacks: [pipe.shown],
+      stacks: [{ ...pipe.shown, gate: { allow: ['file-path', 'provisioner'] } }],
     });
     const repositories = {
       live: section(sshd.url(repository.dir), sshd.knownHosts),

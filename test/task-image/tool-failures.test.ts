@@ -50,6 +50,7 @@ const stacks = [
   { paths: ['prod/version'], version: '0.0.1' },
   { paths: ['prod/tofu'], binary: 'tofu' },
   { paths: ['prod/grunt'], binary: 'terragrunt' },
+  { paths: ['prod/apply'], gate: { allow: ['provisioner'] } },
   { paths: ['prod/registry'], providers: { allow: ['registry.invalid/acme/*'] } },
   { paths: ['prod/provider'], providers: { allow: ['registry.invalid/acme/*'], mirror: providerMirror() } },
 ];
@@ -103,8 +104,6 @@ describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', { timeout: 90
   });
 
   test.each([
-    ['cannot read the configuration', 'prod/syntax', 'E_INIT', 'Unclosed configuration block'],
-    ['misses a local module', 'prod/module', 'E_INIT', 'Unreadable module directory'],
     ['cannot reach the registry of a provider', 'prod/registry', 'E_INIT', 'registry.invalid'],
     ['finds a reference to nothing', 'prod/reference', 'E_PLAN', 'Reference to undeclared resource'],
     ['meets a precondition that does not hold', 'prod/precondition', 'E_PLAN', 'never true'],
@@ -113,6 +112,15 @@ describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', { timeout: 90
     expect(run).toMatchObject({ state: 'failed', exitCode: 1, terraformStarted: true });
     expect(await text(installation, run)).toContain(words);
     expect(run.planId).toBeUndefined();
+  });
+
+  test.each([
+    ['that cannot be read', 'prod/syntax', 'cannot be read: a block is not closed'],
+    ['that misses a local module', 'prod/module', 'its source is no directory at this commit'],
+  ])('is not started on a configuration %s', async (_what, path, words) => {
+    const run = await refused(installation.server, plan(path), 'E_GATE');
+    expect(run).toMatchObject({ phase: 'gate', exitCode: 5 });
+    expect(await text(installation, run)).toContain(words);
   });
 
   test('needs a provider that the lock file does not have fails', async () => {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { usualSettings } from '../../policies/allowlist.ts';
 import { cliConfigFile, dataDir } from '../../task-image/environment.ts';
 import { handOver } from '../../task-image/hand-over.ts';
 import { prepare } from '../../task-image/places.ts';
@@ -18,7 +19,7 @@ describe.skipIf(requires('root'))('a tool of another user', () => {
   const start = (script: string) => {
     const directory = temporaryDirectory('run');
     const [runDir, cloneDir] = [join(directory, 'run'), join(directory, 'clone')];
-    prepare({ runDir, cloneDir, path: '' }, { include: ['hashicorp/*'], exclude: [] });
+    prepare({ runDir, cloneDir, path: '' }, usualSettings);
     mkdirSync(join(cloneDir, 'prod'), { recursive: true, mode: 0o700 });
     writeFileSync(join(cloneDir, 'prod/main.tf'), '', { mode: 0o600 });
     writeFileSync(join(runDir, 'k'), 'the deploy key', { mode: 0o600 });

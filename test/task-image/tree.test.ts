@@ -104,6 +104,35 @@ const cases: readonly Case[] = [
     files: { 'prod/vpc/main.tf': '', 'prod/vpc/terraform.tfstate': { link: '/etc/x' } },
     code: 'E_STATE_COMMITTED',
   },
+  ...['x.tfstate', 'TERRAFORM.TFSTATE.backup', 'errored.tfstate', '.terraform.tfstate.lock.info'].map(name => ({
+    that: `${name} that is committed`,
+    files: { 'prod/vpc/main.tf': '', [`prod/vpc/${name}`]: '{}' },
+    code: 'E_STATE_COMMITTED',
+  })),
+  ...[
+    '.terraform/providers/x',
+    'terraform.d/plugins/x',
+    'TERRAFORM.D/x',
+    '.Terraform/environment',
+    '.terraformrc',
+    'terraform.rc',
+    '.tofurc',
+    '.terragrunt-cache/x/main.tf',
+  ].map(name => ({
+    that: `${name} that is committed`,
+    files: { 'prod/vpc/main.tf': '', [`prod/vpc/${name}`]: 'x' },
+    code: 'E_GATE',
+  })),
+  {
+    that: 'names that only look like what Terraform makes',
+    files: {
+      'prod/vpc/main.tf': '',
+      'prod/vpc/terraform.data/x': 'x',
+      'prod/vpc/tfstate.md': 'x',
+      'prod/vpc/.terraform-version': 'x',
+    },
+    code: accepted,
+  },
   { that: 'tofu files for terraform', files: { 'prod/vpc/main.tofu': '' }, code: 'E_PATH_NOT_A_STACK' },
   { that: 'tofu files for tofu', files: { 'prod/vpc/main.tofu': '' }, binary: 'tofu', code: accepted },
   {

@@ -25,10 +25,11 @@ interface Started {
 
 /** A worker on a stack that is in this repository, at a door that agrees to everything. */
 async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
-  const [text, stacks] = typeof stack === 'string' ? [stack, []] : [stack.stack, [stack.shown]];
+  const [text, shown] = typeof stack === 'string' ? [stack, { paths: ['prod/**'] }] : [stack.stack, stack.shown];
+  const stacks = [{ ...shown, gate: { allow: ['file-path'] } }];
   const repository = bareRepository(join(temporaryDirectory('repo'), 'infra.git'), { 'prod/vpc/main.tf': text });
   const rules = [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/**'], paths: ['prod/**'] }];
-  const repositories = { 'infra-live': { url: repository.dir, rules, ...(stacks.length > 0 && { stacks }) } };
+  const repositories = { 'infra-live': { url: repository.dir, rules, stacks } };
   door = await startScriptedDoor({ policy: { version: 1, repositories }, ...differences });
   const control = await takeControl(door.url, runId, 'ticket');
   const directory = temporaryDirectory('work');
@@ -59,6 +60,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
     const started = await start('resource "terraform_data" "x" {}\n');
     await started.done;
     expect(door.of('phase').map(({ body }) => body)).toEqual([
+      { phase: 'gate' },
       { phase: 'init' },
       { phase: 'plan' },
       { phase: 'finish' },
@@ -71,10 +73,10 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('that reaches its deadline interrupts Terraform, kills it after the grace period, and says so', async () => {
-    const started = await start(newPipe(), { deadlineMs: 2000, graceMs: 500 });
+    const started = await start(newPipe(), { deadlineMs: 10_000, graceMs: 500 });
     const began = Date.now();
     await started.done;
-    expect(Date.now() - began).toBeLessThan(20_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     expect(report()).toMatchObject({ outcome: 'timed_out', error: { code: 'E_TIMED_OUT' } });
     expect(door.lines().join('\n')).toContain('Interrupt received');
     nothingLeft(started);

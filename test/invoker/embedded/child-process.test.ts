@@ -45,6 +45,7 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
       entry,
       work,
       state: join(directory, 'state'),
+      cache: join(directory, 'cache'),
       path: '/nowhere',
       isolation: Promise.resolve('none'),
       url: () => 'http://door',
