@@ -1,8 +1,8 @@
 /** The backend is the policy's choice: what `init` has set up is compared with it, and anything else is refused. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { Failure } from './failure.ts';
+import { readIfThere } from './read-file.ts';
 
 interface BackendRecord {
   readonly backend?: { readonly type?: string; readonly config?: Readonly<Record<string, unknown>> };
@@ -43,12 +43,4 @@ export function checkBackend(
       'leave out of the backend block what the policy fills in, and what it does not name',
     );
   return false;
-}
-
-export function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,4 @@
-/** What Terraform gets to see of the worker: an environment built from nothing, and a CLI configuration of our own. */
+/** What Terraform gets to see of the worker: an environment built from nothing, and places of its own. */
 import { moduleGit } from './module-git.ts';
 
 export interface Surroundings {
@@ -13,14 +13,9 @@ export interface Surroundings {
 export const dataDir = (runDir: string): string => `${runDir}/d`;
 export const homeDir = (runDir: string): string => `${runDir}/h`;
 export const temporaryDir = (runDir: string): string => `${runDir}/t`;
+export const planDir = (runDir: string): string => `${runDir}/p`;
 export const cliConfigFile = (runDir: string): string => `${runDir}/cli.tfrc`;
-
-/** An explicit installation method: without one Terraform would take providers out of the repository's `terraform.d`. */
-export const cliConfig = `disable_checkpoint = true
-provider_installation {
-  direct {}
-}
-`;
+export const usersFile = (runDir: string): string => `${runDir}/passwd`;
 
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -36,6 +31,9 @@ export function toolEnvironment({ runDir, runId, binary, wrapped }: Surroundings
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',
     CHECKPOINT_DISABLE: '1',
+    // A profile of the machine's could run a program to get its credentials.
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     // Modules are fetched by `init`, which gets another git.
     ...moduleGit([]),
     // Lets the launcher find what is left of the run.

@@ -12,7 +12,7 @@ import type { Control } from './control.ts';
 import { takeDeployKey } from './deploy-key.ts';
 import { homeDir } from './environment.ts';
 import { type Git, newRepository } from './git.ts';
-import type { Places } from './places.ts';
+import { type Places, planFile } from './places.ts';
 import { fetchPlan } from './plan-transfer.ts';
 import { chooseRef, fetchCommit, proveAncestry, remoteRefs, type Source } from './source.ts';
 import { checkTree, readTree } from './tree.ts';
@@ -45,7 +45,7 @@ export async function fetchSource(control: Control, places: Places, asked: Asked
     checkTree(await readTree(git, source.commit, request.path), request.path, settings.binary);
     const answer = await control.source(source);
     await checkout(git, places.cloneDir, source.commit, request.path);
-    if (answer.plan) writeFileSync(join(places.runDir, 'plan'), await fetchPlan(control, answer.plan), { mode: 0o600 });
+    if (answer.plan) writeFileSync(planFile(places.runDir), await fetchPlan(control, answer.plan), { mode: 0o600 });
     return answer;
   } finally {
     await key.drop();

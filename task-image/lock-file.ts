@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
-import { readIfThere } from './backend.ts';
 import { Failure } from './failure.ts';
 import { plannedLock } from './plan-file.ts';
+import { readIfThere } from './read-file.ts';
 
 const lockFile = (stackDir: string): string => join(stackDir, '.terraform.lock.hcl');
 

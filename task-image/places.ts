@@ -1,6 +1,8 @@
 /** The directories a run works in: made for it, and gone after it. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { cliConfig, cliConfigFile, dataDir, homeDir, temporaryDir } from './environment.ts';
+import { cliConfig, type ProviderSource } from './cli-config.ts';
+import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
+import { insideId } from './sandbox.ts';
 
 /** Where a run works. */
 export interface Places {
@@ -15,12 +17,15 @@ export interface Places {
 }
 
 /** The clone empty, the rest as tools need it. */
-export function prepare({ runDir, cloneDir }: Places): void {
+export function prepare({ runDir, cloneDir }: Places, providers: ProviderSource): void {
   rmSync(cloneDir, { recursive: true, force: true });
-  for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir(runDir)])
+  for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir(runDir), planDir(runDir)])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(cliConfigFile(runDir), cliConfig, { mode: 0o600 });
+  writeFileSync(cliConfigFile(runDir), cliConfig(providers), { mode: 0o600 });
+  writeFileSync(usersFile(runDir), `run:x:${insideId}:${insideId}::${homeDir(runDir)}:/bin/sh\n`, { mode: 0o600 });
 }
+
+export const planFile = (runDir: string): string => `${planDir(runDir)}/plan`;
 
 /** Where Terraform puts a state that its backend does not take. */
 export const erroredState = (cwd: string): string => `${cwd}/errored.tfstate`;

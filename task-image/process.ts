@@ -1,5 +1,9 @@
-/** Entry point of a worker that is a process: a child of the embedded server, or a task's container. */
+/**
+ * Entry point of a worker that is a process: a child of the embedded server, or a task's container. With the argument
+ * `isolation` it only says how it would keep Terraform from what is its own.
+ */
 import { type StopReason, takeControl } from './control.ts';
+import { findIsolation, isolationNamed } from './isolation.ts';
 import { work } from './work.ts';
 
 const {
@@ -9,14 +13,25 @@ const {
   INFRA_DEPLOYER_RUN_DIR: runDir = '/tmp/run',
   INFRA_DEPLOYER_CLONE_DIR: cloneDir = '/tmp/clone',
   INFRA_DEPLOYER_STATE_FILE: stateFile,
+  INFRA_DEPLOYER_ISOLATION: isolationKind,
+  INFRA_DEPLOYER_TOOL_UID: uid,
+  INFRA_DEPLOYER_TOOL_GID: gid = uid,
   PATH: path = '/usr/local/bin:/usr/bin:/bin',
 } = process.env;
 
 process.umask(0o077);
-const control = await takeControl(door, run, ticket);
-const halt = (reason: StopReason) => () => control.halt(reason);
-process.on('SIGTERM', halt('terminated'));
-process.on('SIGINT', halt('terminated'));
-await work(control, { runDir, cloneDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
-// Timers and sockets of the control channel must not hold the worker back: its run has ended.
-process.exit(0);
+const toolUser = uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+const isolation =
+  isolationKind === undefined ? await findIsolation(path, toolUser) : isolationNamed(isolationKind, path);
+if (process.argv[2] === 'isolation') {
+  process.stdout.write(JSON.stringify(isolation));
+} else {
+  const control = await takeControl(door, run, ticket);
+  const halt = (reason: StopReason) => () => control.halt(reason);
+  process.on('SIGTERM', halt('terminated'));
+  process.on('SIGINT', halt('terminated'));
+  const places = { runDir, cloneDir, path, ...(stateFile === undefined ? {} : { stateFile }) };
+  await work(control, places, isolation);
+  // Timers and sockets of the control channel must not hold the worker back: its run has ended.
+  process.exit(0);
+}

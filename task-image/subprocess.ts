@@ -1,23 +1,19 @@
-/** Runs one tool: argv array, environment from nothing, closed stdin, a process group of its own that ends with it. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+/** Runs one tool to its end: closed stdin, within its limits, and nothing of what it started left afterwards. */
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Problem } from '../policies/contract/error.ts';
+import { type Limits, megabyte } from './limits.ts';
+import { type Running, type Start, startTool } from './start-tool.ts';
+import { stopper } from './stop-tool.ts';
+import { watch } from './usage.ts';
 
-export interface Tool {
-  /** Absolute path of the binary. */
-  readonly file: string;
-  readonly argv: readonly string[];
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
+export interface Tool extends Start {
   readonly stop: AbortSignal;
   /** From SIGINT to SIGKILL. */
   readonly graceMs: number;
-  /** A file for the time the tool runs. */
-  readonly outputFile: string;
-  /** Leaves standard error out. */
-  readonly stdoutOnly?: true;
+  readonly limits: Limits;
+  /** Is interrupted, not killed, when it exceeds a limit: it has made what nobody else knows of. */
+  readonly savesState?: true;
   /** Takes the output as it comes, in the order in which it was written. */
   readonly output: (chunk: Buffer) => Promise<void> | void;
 }
@@ -25,88 +21,74 @@ export interface Tool {
 /** A tool that was killed, or not started since it should stop already, has no exit code. */
 export interface ToolEnd {
   readonly exitCode: number | undefined;
+  /** The limit it exceeded. */
+  readonly exceeded?: Problem;
 }
 
 const lookMs = 30;
 const chunkBytes = 64 * 1024;
 
-/**
- * Resolves when the tool and its whole process group are gone; rejects only when it cannot be started. The tool writes to
- * a file, not to us: with a pipe, a worker that dies would take Terraform with it at its next line, before it saves state.
- */
+/** Resolves when the tool and everything it started are gone; so it does when it rejects, unless nothing was started. */
 export async function runTool(tool: Tool): Promise<ToolEnd> {
-  const { stop, graceMs, outputFile, output } = tool;
+  const { stop, graceMs, outputFile, limits, savesState, view } = tool;
   if (stop.aborted) return { exitCode: undefined };
-  const { pid, exit } = await start(tool);
-  let ended = false;
-  const interrupt = async (): Promise<void> => {
-    // One interrupt only: a second makes Terraform drop what it holds.
-    signalGroup(pid, 'SIGINT');
-    await sleep(graceMs, undefined, { ref: false });
-    if (!ended) signalGroup(pid, 'SIGKILL');
-  };
-  const onStop = () => void interrupt();
+  const running = await startTool(tool);
+  const stopping = stopper(running, graceMs);
+  const onStop = () => void stopping.interrupt();
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
+  const giveUp = () => (savesState ? stopping.interrupt() : stopping.kill());
 
-  const written = await open(outputFile, 'r');
+  let exceeded: Problem | undefined;
+  const endWatch = watch({
+    processes: stopping.processes,
+    places: view.readWrite,
+    outputFile,
+    limits,
+    exceeded: problem => {
+      exceeded = problem;
+      void giveUp();
+    },
+  });
+  const onExit = () => {
+    stopping.ended();
+    endWatch();
+    stop.removeEventListener('abort', onStop);
+  };
   try {
-    const code = await handOn(written, exit, output, () => {
-      ended = true;
-      stop.removeEventListener('abort', onStop);
-      // What the tool has started and left must not live on, nor write on.
-      signalGroup(pid, 'SIGKILL');
-    });
-    return { exitCode: code ?? undefined };
+    const code = await handOn(tool, running, onExit);
+    return { exitCode: stopping.wasKilled() ? undefined : (code ?? undefined), ...(exceeded && { exceeded }) };
+  } catch (error) {
+    void giveUp();
+    await running.exit;
+    onExit();
+    throw error;
   } finally {
-    await written.close();
     await rm(outputFile, { force: true });
   }
 }
 
-async function start({ file, argv, cwd, env, outputFile, stdoutOnly }: Tool) {
-  const output = openSync(outputFile, 'w', 0o600);
-  try {
-    const stdio = ['ignore' as const, output, stdoutOnly ? ('ignore' as const) : output];
-    const child = spawn(file, [...argv], { cwd, env: { ...env }, stdio, detached: true });
-    const exit = once(child, 'exit') as Promise<[number | null]>;
-    exit.catch(() => {});
-    await once(child, 'spawn');
-    if (child.pid === undefined) throw new Error('the process has no id');
-    return { pid: child.pid, exit };
-  } finally {
-    closeSync(output);
-  }
-}
-
-/** Follows the file until the tool has exited and everything it wrote is handed on; answers its exit code. */
-async function handOn(
-  written: Awaited<ReturnType<typeof open>>,
-  exit: Promise<[number | null]>,
-  output: Tool['output'],
-  onExit: () => void,
-): Promise<number | null> {
+/** Follows the file until the tool has exited and what it may print is handed on; answers its exit code. */
+async function handOn({ outputFile, output, limits }: Tool, { exit }: Running, onExit: () => void) {
+  const most = limits.outputMb * megabyte;
+  const written = await open(outputFile, 'r');
   let offset = 0;
   const readOn = async (): Promise<void> => {
-    for (;;) {
+    while (offset < most) {
       const { bytesRead, buffer } = await written.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, offset);
       if (bytesRead === 0) return;
       offset += bytesRead;
       await output(buffer.subarray(0, bytesRead));
     }
   };
-  for (;;) {
-    const exited = await Promise.race([exit, sleep(lookMs)]);
-    if (exited) onExit();
-    await readOn();
-    if (exited) return exited[0];
-  }
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone.
+    for (;;) {
+      const exited = await Promise.race([exit, sleep(lookMs)]);
+      if (exited) onExit();
+      await readOn();
+      if (exited) return exited[0];
+    }
+  } finally {
+    await written.close();
   }
 }

@@ -1,36 +1,47 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { accessSync, constants, copyFileSync, existsSync, statfsSync, statSync, symlinkSync } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { copyFileSync, existsSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { ErrorCode } from '../policies/contract/error.ts';
 import type { Phase } from '../policies/contract/run.ts';
-import { checkBackend, readIfThere } from './backend.ts';
+import { checkBackend } from './backend.ts';
+import { realBinary } from './binary.ts';
 import type { Control } from './control.ts';
-import { dataDir, toolEnvironment } from './environment.ts';
+import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, toolEnvironment, usersFile } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
+import { handOver } from './hand-over.ts';
+import type { Isolation } from './isolation.ts';
 import { lockArgument } from './lock-file.ts';
 import { moduleFailure } from './module-git.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
+import { readIfThere } from './read-file.ts';
+import type { View } from './sandbox.ts';
 import { runTool, type Tool } from './subprocess.ts';
 
 export interface StackRun {
   readonly control: Control;
   readonly settings: StackSettings;
+  readonly cloneDir: string;
   /** Where the stack is in the clone. */
   readonly cwd: string;
   readonly runDir: string;
+  readonly isolation: Isolation;
   /** Where tools are looked for: the worker's own PATH. */
   readonly path: string;
   /** The state of a stack without a remote backend; absent where there must be one. */
   readonly stateFile?: string;
 }
 
-type Environment = Readonly<Record<string, string>>;
+/** What the git that fetches modules needs, which is for `init` only. */
+export interface Fetching {
+  readonly environment: Readonly<Record<string, string>>;
+  /** What a sandbox must show for it. */
+  readonly paths: readonly string[];
+}
 
 export interface Terraform {
-  /** `git`: the environment of the git that fetches modules, which is for this step only. */
-  readonly init: (git: Environment) => Promise<void>;
+  readonly init: (fetching: Fetching) => Promise<void>;
   /** Makes the plan file; says whether applying it would change anything. */
   readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
   readonly show: (planFile: string) => Promise<unknown>;
@@ -39,40 +50,63 @@ export interface Terraform {
   readonly serial: () => Promise<number | undefined>;
 }
 
-export function terraform({ control, settings, cwd, runDir, path, stateFile }: StackRun): Terraform {
+export function terraform(parts: StackRun): Terraform {
+  const { control, settings, cloneDir, cwd, runDir, isolation, path, stateFile } = parts;
   const { binary } = settings;
-  const file = binaryFile(binary, path);
-  const wrapped = binary === 'terragrunt' ? wrappedFile(path) : undefined;
+  const { file, wrapped } = realBinary(binary, path);
   const env = toolEnvironment({
     runDir,
     runId: control.claimed.run,
     binary,
     ...(wrapped === undefined ? {} : { wrapped }),
   });
+  const places = [cloneDir, dataDir(runDir), homeDir(runDir), temporaryDir(runDir), planDir(runDir)];
   let isLocal = false;
 
-  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, more: Environment) => {
-    const outputFile = join(runDir, 'out');
+  /** Of the states that this machine keeps, the stack's own: to read, and to write in an apply. */
+  const view = (isApply: boolean, more: readonly string[]): View => {
+    const { mirror } = settings.providers;
+    const state = isLocal && stateFile !== undefined && existsSync(stateFile) ? [stateFile] : [];
+    return {
+      readOnly: [
+        ...[file, wrapped, cliConfigFile(runDir)].filter(one => one !== undefined),
+        ...(mirror?.startsWith('/') ? [mirror] : []),
+        ...(isApply ? [] : state),
+        ...more,
+      ],
+      readWrite: [...places, ...(isApply ? state : [])],
+      temporary: temporaryDir(runDir),
+      users: usersFile(runDir),
+    };
+  };
+
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, fetching?: Fetching) => {
     const { stop, claimed } = control;
-    const all = { ...env, ...more };
-    return (await runTool({ file, argv, cwd, env: all, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
+    const isApply = argv[0] === 'apply';
+    const { exitCode, exceeded } = await runTool({
+      ...{ file, argv, cwd, env: { ...env, ...fetching?.environment }, outputFile: join(runDir, 'out') },
+      ...{ isolation, view: view(isApply, fetching?.paths ?? []), limits: settings },
+      ...{ stop, graceMs: claimed.graceMs, ...(isApply && { savesState: true }), ...how },
+    });
+    if (exceeded) throw new Failure(exceeded.code, exceeded.message, exceeded.fix);
+    return exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[], more: Environment = {}) => {
+  const shown = async (phase: Phase, argv: readonly string[], fetching?: Fetching) => {
     let words = '';
     const lines = lineSplitter(text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write }, more);
+    const exitCode = await run(argv, { output: lines.write }, fetching);
     await lines.end();
     return { exitCode, words };
   };
 
-  const captured = async (argv: readonly string[], more: Environment = {}): Promise<string> => {
+  const captured = async (argv: readonly string[], fetching?: Fetching): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, more);
+    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, fetching);
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
@@ -80,14 +114,15 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   };
 
   return {
-    init: async git => {
+    init: async fetching => {
+      if (isolation.kind === 'user') handOver(runDir, places, isolation);
       if (settings.version !== undefined)
-        checkVersion(settings.version, await captured(['version', '-json'], git), binary);
+        checkVersion(settings.version, await captured(['version', '-json'], fetching), binary);
       const fill = Object.entries(settings.backend?.config ?? {}).map(
         ([key, value]) => `-backend-config=${key}=${value}`,
       );
       const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
-      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], git);
+      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], fetching);
       if (exitCode !== 0) throw failed('E_INIT', `${binary} init`, exitCode, words);
       isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
@@ -101,8 +136,12 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
     },
     show: async planFile => JSON.parse(await captured(['show', '-json', planFile])),
     apply: async planFile => {
-      // Terraform writes a state in place: the one before stays beside it.
-      if (isLocal && stateFile !== undefined && existsSync(stateFile)) copyFileSync(stateFile, `${stateFile}.backup`);
+      if (isLocal && stateFile !== undefined) {
+        // Terraform writes a state in place: the one before stays beside it.
+        if (existsSync(stateFile)) copyFileSync(stateFile, `${stateFile}.backup`);
+        // A sandbox can only show it a file that is there.
+        else writeFileSync(stateFile, '', { mode: 0o600 });
+      }
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
       const { exitCode, words } = await shown('apply', argv);
       if (existsSync(erroredState(cwd)))
@@ -124,32 +163,6 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
       }
     },
   };
-}
-
-/** The absolute path of a tool; a missing one is told with its name. */
-export function binaryFile(binary: string, path: string): string {
-  for (const directory of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(directory, binary);
-    try {
-      accessSync(file, constants.X_OK);
-      if (statSync(file).isFile()) return file;
-    } catch {
-      // Not here.
-    }
-  }
-  throw new Failure(
-    'E_BINARY_MISSING',
-    `\`${binary}\` is not installed where the worker looks`,
-    `install ${binary} in a directory of the server's PATH, or have an admin set another \`binary\` for this path`,
-  );
-}
-
-function wrappedFile(path: string): string {
-  try {
-    return binaryFile('terraform', path);
-  } catch {
-    return binaryFile('tofu', path);
-  }
 }
 
 function checkVersion(wanted: string, answer: string, binary: string): void {

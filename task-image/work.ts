@@ -1,5 +1,5 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Repository } from '../policies/allowlist.ts';
 import { checkAllowlist } from '../policies/check-policy.ts';
@@ -8,20 +8,23 @@ import type { Finish, SourceAnswer } from '../policies/contract/worker.ts';
 import { type AllowedRef, evaluate } from '../policies/evaluate.ts';
 import { canonicalRequest } from '../policies/request.ts';
 import { stackSettings } from '../policies/stack.ts';
+import { binaryFile } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
+import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { takeModuleKeys } from './module-keys.ts';
-import { clean, erroredState, type Places, prepare } from './places.ts';
+import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
 import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
-import { binaryFile, type Terraform, terraform } from './terraform.ts';
+import { readRegular } from './read-file.ts';
+import { type Terraform, terraform } from './terraform.ts';
 
 /** Works the claimed run off and tells its end. Never throws for what happens inside the run. */
-export async function work(control: Control, places: Places): Promise<void> {
-  const report = await steps(control, places).catch(error => endOf(error, control.stop));
+export async function work(control: Control, places: Places, isolation: Isolation): Promise<void> {
+  const report = await steps(control, places, isolation).catch(error => endOf(error, control.stop));
   try {
     // Told first: what a run has left must not change how it ended.
     await control.finish(report);
@@ -32,12 +35,13 @@ export async function work(control: Control, places: Places): Promise<void> {
   }
 }
 
-async function steps(control: Control, places: Places): Promise<Finish> {
+async function steps(control: Control, places: Places, isolation: Isolation): Promise<Finish> {
   const { request, repository, refs } = reviewed(control);
   const settings = stackSettings(repository, request.path);
   // Before anything is fetched: a missing tool is nobody's fault but the installation's.
   binaryFile(settings.binary, places.path);
-  prepare(places);
+  const { allow: include, mirror } = settings.providers;
+  prepare(places, { include, exclude: [], ...(mirror === undefined ? {} : { mirror }) });
   const answer = await fetchSource(control, places, {
     request,
     repository,
@@ -46,12 +50,12 @@ async function steps(control: Control, places: Places): Promise<Finish> {
     settings,
   });
   const cwd = join(places.cloneDir, request.path);
-  const { runDir, path, stateFile } = places;
-  const tool = terraform({ control, settings, cwd, runDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
+  const { runDir, path } = places;
+  const tool = terraform({ control, settings, cwd, isolation, ...places });
   await control.phase('init');
   guard(control);
-  const planFile = join(runDir, 'plan');
-  if (answer.plan) placeLockFile(cwd, settings.lockFile, readFileSync(planFile), answer.plan);
+  const file = planFile(runDir);
+  if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
   const keys = await takeModuleKeys({
     modules: repository.modules,
     moduleSources: settings.moduleSources,
@@ -61,7 +65,7 @@ async function steps(control: Control, places: Places): Promise<Finish> {
     hide: () => {},
   });
   try {
-    await tool.init(keys.environment);
+    await tool.init(keys);
   } finally {
     await keys.drop();
   }
@@ -70,8 +74,8 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   const digest = lockDigest(cwd);
   const report =
     request.command === 'plan'
-      ? await plan(control, tool, answer, planFile, settings.binary)
-      : await apply(control, tool, planFile);
+      ? await plan(control, tool, answer, file, settings.binary)
+      : await apply(control, tool, file);
   return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
 
@@ -94,17 +98,17 @@ async function plan(
   control: Control,
   tool: Terraform,
   answer: SourceAnswer,
-  planFile: string,
+  file: string,
   binary: string,
 ): Promise<Finish> {
   await control.phase('plan');
   guard(control);
-  const { hasChanges } = await tool.plan(planFile);
+  const { hasChanges } = await tool.plan(file);
   guard(control);
-  const { counts, changes, version } = planSummary(await tool.show(planFile));
+  const { counts, changes, version } = planSummary(await tool.show(file));
   guard(control);
   await control.phase('finish');
-  const bytes = readFileSync(planFile);
+  const bytes = planBytes(file);
   if (answer.keepPlan) await storePlan(control, bytes);
   return {
     outcome: 'succeeded',
@@ -116,11 +120,11 @@ async function plan(
   };
 }
 
-async function apply(control: Control, tool: Terraform, planFile: string): Promise<Finish> {
-  const { before } = plannedState(readFileSync(planFile));
+async function apply(control: Control, tool: Terraform, file: string): Promise<Finish> {
+  const { before } = plannedState(planBytes(file));
   await control.phase('apply');
   guard(control);
-  await tool.apply(planFile);
+  await tool.apply(file);
   await control.phase('finish');
   const after = await tool.serial();
   return {
@@ -154,4 +158,10 @@ function endOf(error: unknown, stop: AbortSignal): Finish {
 /** Nothing new begins once the worker must stop. */
 function guard({ stop }: Control): void {
   if (stop.aborted) throw new Failure('E_CANCELED', 'the run was stopped');
+}
+
+function planBytes(file: string): Buffer {
+  const bytes = readRegular(file);
+  if (bytes === undefined) throw new Failure('E_PLAN', 'there is no plan file where one was to be made', 'plan again');
+  return bytes;
 }

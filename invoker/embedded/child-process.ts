@@ -25,6 +25,8 @@ export interface ChildProcessParts {
   readonly state: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
+  /** What workers keep Terraform apart with, by its name. */
+  readonly isolation: Promise<string>;
   readonly url: () => string;
   readonly now: () => number;
   /** From asking a worker that was given up to stop until it is killed. */
@@ -39,7 +41,7 @@ export interface ChildProcessParts {
 const courtesyMs = 2000;
 
 export function childProcessLauncher(parts: ChildProcessParts): Launcher {
-  const { entry, work, state, path, url, now, graceMs, exited, report } = parts;
+  const { entry, work, state, path, isolation, url, now, graceMs, exited, report } = parts;
   const children = new Set<string>();
   const settling = new Map<string, { since: number; asked: boolean }>();
 
@@ -47,6 +49,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
     const { id } = run;
     const places = placesOf(run, work);
     mkdirSync(places.run, { recursive: true, mode: 0o700 });
+    const kind = await isolation;
     const output = openSync(places.words, 'w', 0o600);
     try {
       const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
@@ -61,6 +64,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
           INFRA_DEPLOYER_DOOR: url(),
           INFRA_DEPLOYER_RUN_DIR: places.run,
           INFRA_DEPLOYER_CLONE_DIR: places.clone,
+          INFRA_DEPLOYER_ISOLATION: kind,
           INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
         },
       });
@@ -105,7 +109,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
         const worker = left.find(one => one.isWorker);
         // A worker interrupts Terraform itself, and a second interrupt would make Terraform drop what it holds.
         if (worker) signal(worker.pid, 'SIGTERM');
-        else for (const { pid } of left) signal(pid, 'SIGINT');
+        else for (const { pid, isWrapper } of left) if (!isWrapper) signal(pid, 'SIGINT');
       }
       return false;
     },

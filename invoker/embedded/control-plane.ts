@@ -17,6 +17,7 @@ import { type PolicyInForce, policyFile } from '../policy-source.ts';
 import { deriveKeys } from '../secret.ts';
 import { childProcessLauncher } from './child-process.ts';
 import { dataDirectory } from './data-directory.ts';
+import { isolationOf } from './isolation.ts';
 import { planFiles } from './plan-files.ts';
 import { type Rounds, startRounds } from './rounds.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
@@ -89,8 +90,12 @@ export async function startControlPlane(
   let rounds: Rounds | undefined;
   const wake = (): void => rounds?.wake();
 
+  const isolation = isolationOf(options.workerEntry, options.path, app.log);
+  // Logged there, and met again by whoever starts a worker.
+  isolation.catch(() => {});
   const launcher = childProcessLauncher({
     entry: options.workerEntry,
+    isolation,
     work: directory.work,
     state: directory.state,
     path: options.path,

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   statSync,
   writeFileSync,
@@ -51,7 +52,9 @@ export function dataDirectory(directory: string): DataDirectory {
     );
   if (!isOurs(directory))
     throw new Error(`${directory} holds other things; fix: choose an empty directory, or one that does not exist yet`);
+  refuseAmongPrograms(directory);
   privateDirectory(directory);
+  refuseAmongPrograms(realpathSync(directory));
   const sub = (name: string): string => privateDirectory(join(directory, name));
   const database = lockedDatabase(join(directory, 'ledger.sqlite'), directory);
   const file = join(directory, 'server.json');
@@ -67,6 +70,14 @@ export function dataDirectory(directory: string): DataDirectory {
     ...(former ? { formerPort: Number(new URL(former.url).port) } : {}),
     announce: url => writePrivate(file, `${JSON.stringify({ url, tokens } satisfies ServerFile, null, 2)}\n`),
   };
+}
+
+/** What a worker shows Terraform of this machine must not have the server's secrets in it. */
+function refuseAmongPrograms(directory: string): void {
+  if (/^\/(?:usr|bin|sbin|lib|lib32|lib64)\//.test(directory))
+    throw new Error(
+      `${directory} is among the machine's programs, which Terraform may see; fix: choose one in /var/lib`,
+    );
 }
 
 /** What a server makes in it, and what a volume of its own may hold. */

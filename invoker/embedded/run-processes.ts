@@ -8,6 +8,8 @@ export interface RunProcess {
   readonly pid: number;
   /** The worker itself, which stops Terraform gently when it is asked to stop. */
   readonly isWorker: boolean;
+  /** Only waits for Terraform, and hands an interrupt on to it that Terraform may have got already. */
+  readonly isWrapper: boolean;
 }
 
 /** Where there is no /proc, nothing is found: there only workers that this server started are known. */
@@ -17,7 +19,8 @@ export function runProcesses(runId: string): RunProcess[] {
     const environment = read(`/proc/${pid}/environ`);
     // A process that has ended but was not waited for has an empty environment: it is gone.
     if (!`\u0000${environment}`.includes(`\u0000${marker}`)) return [];
-    return [{ pid, isWorker: environment.includes('INFRA_DEPLOYER_TICKET=') }];
+    const isWorker = environment.includes('INFRA_DEPLOYER_TICKET=');
+    return [{ pid, isWorker, isWrapper: /^(?:bwrap|terragrunt)/.test(read(`/proc/${pid}/comm`)) }];
   });
 }
 

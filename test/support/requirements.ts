@@ -1,9 +1,16 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
+import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
 import { providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
-const checks = { providers: providersMissing, sshd: sshdMissing, terraform: terraformMissing };
+const checks = {
+  providers: providersMissing,
+  root: rootMissing,
+  sandbox: bubblewrapMissing,
+  sshd: sshdMissing,
+  terraform: terraformMissing,
+};
 export type Part = keyof typeof checks;
 
 /** For `describe.skipIf(requires('sshd', 'terraform'))`: true when one of them is missing. */

@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StackSettings } from '../../policies/allowlist.ts';
 import { lockDigest, placeLockFile } from '../../task-image/lock-file.ts';
+import { planFile } from '../../task-image/places.ts';
 import { packagePath, providerMirror } from '../support/providers.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { problemFrom } from './parts.ts';
-import { runningStack } from './running-stack.ts';
+import { fetchesNothing, runningStack } from './running-stack.ts';
 
 const lockName = '.terraform.lock.hcl';
 
@@ -19,7 +20,7 @@ function mirror(...versions: readonly string[]): string {
     mkdirSync(dirname(file), { recursive: true });
     copyFileSync(join(providerMirror, packagePath('registry.terraform.io', 'hashicorp/null', '1.0.0')), file);
   }
-  return `provider_installation {\n  filesystem_mirror {\n    path = "${directory}"\n  }\n}\n`;
+  return directory;
 }
 
 const files = {
@@ -45,22 +46,26 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
 
   const stack = (
     lockFile: StackSettings['lockFile'],
-    { command = 'plan' as 'plan' | 'apply', cliConfig = old, more = {} } = {},
-  ) => runningStack({ ...files, ...more }, { settings: { lockFile }, command, cliConfig });
+    { command = 'plan' as 'plan' | 'apply', from = old, more = {} } = {},
+  ) =>
+    runningStack(
+      { ...files, ...more },
+      { settings: { lockFile, providers: { allow: ['hashicorp/*'], mirror: from } }, command },
+    );
 
   const planned = async () => {
     const { init, plan, cwd, runDir } = stack('generated');
-    await init({});
-    const planFile = join(runDir, 'plan');
-    await plan(planFile);
+    await init(fetchesNothing);
+    const file = planFile(runDir);
+    await plan(file);
     const digest = lockDigest(cwd);
     if (digest === undefined) throw new Error('the plan made no lock file');
-    return { planFile, digest, text: readFileSync(join(cwd, lockName), 'utf8') };
+    return { file, digest, text: readFileSync(join(cwd, lockName), 'utf8') };
   };
 
   test('must be committed where the policy says nothing else', async () => {
     const { init, cwd } = stack('required');
-    const problem = await problemFrom(() => init({}));
+    const problem = await problemFrom(() => init(fetchesNothing));
     expect(problem).toMatchObject({ code: 'E_LOCK_FILE' });
     expect(problem.fix).toContain('terraform providers lock');
     expect(existsSync(join(cwd, lockName))).toBe(false);
@@ -72,39 +77,40 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
 
   test('is never made by an apply', async () => {
     const { init } = stack('generated', { command: 'apply' });
-    expect(await problemFrom(() => init({}))).toMatchObject({ code: 'E_LOCK_FILE' });
+    expect(await problemFrom(() => init(fetchesNothing))).toMatchObject({ code: 'E_LOCK_FILE' });
   });
 
   test('is not changed where one is committed: it must cover the providers', async () => {
     const committed = { [lockName]: '# nothing is locked\n' };
     const { init, cwd } = stack('generated', { more: committed });
-    expect(await problemFrom(() => init({}))).toMatchObject({ code: 'E_LOCK_FILE' });
+    expect(await problemFrom(() => init(fetchesNothing))).toMatchObject({ code: 'E_LOCK_FILE' });
     expect(readFileSync(join(cwd, lockName), 'utf8')).toBe(committed[lockName]);
   });
 
   test('travels in the plan to its apply, which installs what was planned with and nothing newer', async () => {
-    const { planFile, digest, text } = await planned();
-    const { init, apply, cwd } = stack('generated', { command: 'apply', cliConfig: newer });
-    placeLockFile(cwd, 'generated', readFileSync(planFile), { lockDigest: digest });
+    const { file, digest, text } = await planned();
+    const { init, apply, cwd, runDir } = stack('generated', { command: 'apply', from: newer });
+    placeLockFile(cwd, 'generated', readFileSync(file), { lockDigest: digest });
     expect(readFileSync(join(cwd, lockName), 'utf8')).toBe(text);
-    await init({});
+    await init(fetchesNothing);
     expect(lockDigest(cwd)).toBe(digest);
-    await apply(planFile);
+    copyFileSync(file, planFile(runDir));
+    await apply(planFile(runDir));
   });
 
   test('is not taken from a plan whose receipt has another', async () => {
-    const { planFile } = await planned();
+    const { file } = await planned();
     const { cwd } = stack('generated', { command: 'apply' });
     const receipt = { lockDigest: '0'.repeat(64) };
-    expect(await problemFrom(() => placeLockFile(cwd, 'generated', readFileSync(planFile), receipt))).toMatchObject({
+    expect(await problemFrom(() => placeLockFile(cwd, 'generated', readFileSync(file), receipt))).toMatchObject({
       code: 'E_PLAN_STALE',
     });
   });
 
   test('is not taken from a plan where it must be committed by now', async () => {
-    const { planFile, digest } = await planned();
+    const { file, digest } = await planned();
     const { cwd } = stack('required', { command: 'apply' });
-    const place = () => placeLockFile(cwd, 'required', readFileSync(planFile), { lockDigest: digest });
+    const place = () => placeLockFile(cwd, 'required', readFileSync(file), { lockDigest: digest });
     expect(await problemFrom(place)).toMatchObject({ code: 'E_PLAN_STALE' });
     expect(existsSync(join(cwd, lockName))).toBe(false);
   });
@@ -113,11 +119,11 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
 describe.skipIf(requires('terraform'))('a stack without providers', () => {
   test('needs no lock file, neither to plan nor to apply', async () => {
     const { init, plan, cwd, runDir } = runningStack({ 'main.tf': 'resource "terraform_data" "x" {}\n' });
-    await init({});
-    await plan(join(runDir, 'plan'));
+    await init(fetchesNothing);
+    await plan(planFile(runDir));
     expect(lockDigest(cwd)).toBeUndefined();
     const later = temporaryDirectory('stack');
-    placeLockFile(later, 'generated', readFileSync(join(runDir, 'plan')), {});
+    placeLockFile(later, 'generated', readFileSync(planFile(runDir)), {});
     expect(existsSync(join(later, lockName))).toBe(false);
   });
 });

@@ -9,6 +9,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ModuleRepository } from '../../policies/allowlist.ts';
 import { type ModuleParts, takeModuleKeys } from '../../task-image/module-keys.ts';
+import { planFile } from '../../task-image/places.ts';
 import { cleanEnvironment } from '../support/environment.ts';
 import { bareRepository, type Files, type Repository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -83,7 +84,7 @@ describe.skipIf(requires('sshd', 'terraform'))('the keys of private modules', ()
     const stack = runningStack(files);
     const keys = await takeModuleKeys(parts(stack.runDir, with_));
     try {
-      await stack.init(keys.environment);
+      await stack.init(keys);
     } finally {
       await keys.drop();
     }
@@ -96,7 +97,7 @@ describe.skipIf(requires('sshd', 'terraform'))('the keys of private modules', ()
     expect(existsSync(join(runDir, 'd/modules/m0/vpc/main.tf'))).toBe(true);
     expect(existsSync(join(runDir, 'd/modules/m1/main.tf'))).toBe(true);
     expect(readdirSync(cwd)).toContain('main.tf');
-    await plan(join(runDir, 'plan'));
+    await plan(planFile(runDir));
   });
 
   test('are in no file, and with one agent each', async () => {
@@ -157,8 +158,8 @@ describe.skipIf(requires('sshd', 'terraform'))('the keys of private modules', ()
 `,
     };
     const { runDir, plan, apply, control } = await initiated(files);
-    await plan(join(runDir, 'plan'));
-    await apply(join(runDir, 'plan'));
+    await plan(planFile(runDir));
+    await apply(planFile(runDir));
     const seen = stripVTControlCharacters(control.lines.join('\n'));
     expect(seen).toContain(`HOME=${runDir}/h`);
     expect(seen).toMatch(/\(local-exec\): h$/m);

@@ -5,8 +5,12 @@ import { nobodyInParticular } from '../../policies/contract/identity.ts';
 import { type CanonicalPath, canonicalPath } from '../../policies/path.ts';
 import type { Control, StopReason } from '../../task-image/control.ts';
 import { type Git, type GitParts, newRepository } from '../../task-image/git.ts';
+import { findIsolation } from '../../task-image/isolation.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { value } from '../support/value.ts';
+
+/** The strongest that this machine has. */
+export const isolation = await findIsolation(process.env.PATH ?? '/usr/bin:/bin', undefined);
 
 export const runId = 'r_aaaabbbbccccddddeeeeffff22';
 

@@ -7,15 +7,19 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 export interface Pipe {
   /** A stack whose plan waits for this pipe. */
   readonly stack: string;
+  /** The entry of `stacks` that lets a stack see the pipe: of this machine's files a sandbox shows its mirror only. */
+  readonly shown: { readonly paths: readonly string[]; readonly providers: { readonly mirror: string } };
   /** Lets a reader go on, with nothing read; answers whether there was one. */
   letGo(): boolean;
 }
 
 export function newPipe(): Pipe {
-  const file = join(temporaryDirectory('pipe'), 'p');
+  const mirror = temporaryDirectory('pipe');
+  const file = join(mirror, 'p');
   execFileSync('mkfifo', [file]);
   return {
     stack: `output "x" {\n  value = file("${file}")\n}\n`,
+    shown: { paths: ['**'], providers: { mirror } },
     letGo: () => {
       try {
         closeSync(openSync(file, constants.O_WRONLY | constants.O_NONBLOCK));

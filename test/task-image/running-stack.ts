@@ -2,16 +2,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
-import { cliConfig, cliConfigFile, temporaryDir } from '../../task-image/environment.ts';
-import { terraform } from '../../task-image/terraform.ts';
+import { prepare } from '../../task-image/places.ts';
+import { type Fetching, terraform } from '../../task-image/terraform.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { runDirectory, silentControl } from './parts.ts';
+import { isolation, runDirectory, silentControl } from './parts.ts';
 
 export interface Surroundings {
   readonly settings?: Partial<StackSettings>;
   readonly command?: 'plan' | 'apply';
-  readonly cliConfig?: string;
 }
+
+/** For the `init` of a stack whose modules lie beside it. */
+export const fetchesNothing: Fetching = { environment: {}, paths: [] };
 
 export function runningStack(files: Readonly<Record<string, string>>, surroundings: Surroundings = {}) {
   const cwd = temporaryDirectory('stack');
@@ -20,12 +22,13 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
     writeFileSync(join(cwd, name), text);
   }
   const runDir = runDirectory();
-  mkdirSync(temporaryDir(runDir));
-  writeFileSync(cliConfigFile(runDir), surroundings.cliConfig ?? cliConfig);
   const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
   const silent = silentControl();
   const control = { ...silent, claimed: { ...silent.claimed, command: surroundings.command ?? 'plan' } };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
-  return { control, cwd, runDir, stateFile, ...terraform({ control, settings, cwd, runDir, path, stateFile }) };
+  const { allow: include, ...rest } = settings.providers;
+  prepare({ runDir, cloneDir: join(runDir, 'none'), path }, { include, exclude: [], ...rest });
+  const places = { cwd, cloneDir: cwd, runDir, path, stateFile };
+  return { control, cwd, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
 }

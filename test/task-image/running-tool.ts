@@ -1,6 +1,7 @@
 /** A shell script that runs as a worker's tool, and what a test may ask of it meanwhile. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { usualSettings } from '../../policies/allowlist.ts';
 import { runTool, type Tool, type ToolEnd } from '../../task-image/subprocess.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -24,6 +25,9 @@ export function startTool(script: string, differences: Partial<Tool> = {}): Runn
     env: { PATH: '/usr/bin:/bin' },
     stop: stop.signal,
     graceMs: 10_000,
+    isolation: { kind: 'none', why: 'a test' },
+    view: { readOnly: [], readWrite: [directory] },
+    limits: usualSettings,
     outputFile: join(directory, 'out'),
     output: chunk => {
       output += chunk.toString();

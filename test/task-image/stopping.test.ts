@@ -47,6 +47,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a run that is canceled', { timeo
       deploy_key: `file:${sshd.deployKeyFile}`,
       known_hosts: knownHosts,
       rules: designRules,
+      stacks: [pipe.shown],
     });
     const repositories = {
       live: section(sshd.url(repository.dir), sshd.knownHosts),

@@ -44,6 +44,17 @@ describe('a tool that must stop', () => {
     expect(tool.output()).toBe('ready\nchild interrupted\nparent interrupted\n');
   });
 
+  test('is interrupted without what only wraps it, which would interrupt it again', async () => {
+    const file = join(temporaryDirectory('bin'), 'terragrunt');
+    const child = `sh -c 'trap "echo child interrupted; exit" INT; echo ready; while :; do sleep 0.05; done'`;
+    writeFileSync(file, `#!/bin/sh\ntrap 'echo wrapper interrupted' INT\n${child}\n`, { mode: 0o755 });
+    const tool = startTool('', { file, argv: [] });
+    await tool.printed('ready');
+    tool.stop();
+    await tool.ended;
+    expect(tool.output()).toBe('ready\nchild interrupted\n');
+  });
+
   test('is killed after the time it was given, not before', async () => {
     const tool = startTool(stubborn, { graceMs: 700 });
     await tool.printed('ready');
@@ -92,5 +103,22 @@ describe('what a tool leaves behind', () => {
     tool.stop();
     await tool.ended;
     expect(await gone(Number(readFileSync(pid, 'utf8')))).toBe(true);
+  });
+});
+
+describe('a tool whose output cannot be handed on', () => {
+  const broken = { output: () => Promise.reject(new Error('no room')) };
+
+  test('is ended before anybody is told', async () => {
+    const tool = startTool('echo $$ > pid; echo words; while :; do sleep 0.05; done', broken);
+    await expect(tool.ended).rejects.toThrow('no room');
+    expect(isAlive(Number(readFileSync(join(tool.directory, 'pid'), 'utf8')))).toBe(false);
+  });
+
+  test('is given time to save its state', async () => {
+    const script = `trap 'sleep 0.3; echo saved > state; exit' INT; echo words; while :; do sleep 0.05; done`;
+    const tool = startTool(script, { ...broken, savesState: true });
+    await expect(tool.ended).rejects.toThrow('no room');
+    expect(readFileSync(join(tool.directory, 'state'), 'utf8')).toBe('saved\n');
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { usualSettings } from '../../policies/allowlist.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTool } from './running-tool.ts';
 
@@ -87,7 +88,10 @@ describe('a tool', () => {
     const directory = temporaryDirectory('tool');
     const done = join(directory, 'done');
     const argv = ['-c', `sleep 0.3; echo words; echo more >&2; sleep 0.1; echo more; echo done > ${done}`];
-    const tool = { file: '/bin/sh', argv, cwd: directory, env: { PATH: '/usr/bin:/bin' }, graceMs: 1000 };
+    const tool = {
+      ...{ file: '/bin/sh', argv, cwd: directory, env: { PATH: '/usr/bin:/bin' }, graceMs: 1000 },
+      ...{ isolation: { kind: 'none' }, view: { readOnly: [], readWrite: [] }, limits: usualSettings },
+    };
     const worker = spawn(process.execPath, ['--input-type=module', '--eval', workerOf(tool, directory)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

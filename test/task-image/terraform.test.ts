@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { binaryFile } from '../../task-image/terraform.ts';
+import { binaryFile } from '../../task-image/binary.ts';
+import { planFile } from '../../task-image/places.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { problemFrom } from './parts.ts';
-import { runningStack } from './running-stack.ts';
+import { fetchesNothing, runningStack } from './running-stack.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -37,8 +38,8 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
     const { runDir, init, plan, apply, serial, show } = tool(resource);
-    const file = join(runDir, 'plan');
-    await init({});
+    const file = planFile(runDir);
+    await init(fetchesNothing);
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toEqual({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
@@ -50,8 +51,8 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
     const { runDir, init, plan, apply } = tool(resource);
-    const file = join(runDir, 'plan');
-    await init({});
+    const file = planFile(runDir);
+    await init(fetchesNothing);
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
@@ -59,7 +60,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('shows what it says as it says it, and keeps its colours', async () => {
     const { control, init } = tool(resource);
-    await init({});
+    await init(fetchesNothing);
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
   });

@@ -50,6 +50,8 @@ const stacks = [
   { paths: ['prod/version'], version: '0.0.1' },
   { paths: ['prod/tofu'], binary: 'tofu' },
   { paths: ['prod/grunt'], binary: 'terragrunt' },
+  { paths: ['prod/registry'], providers: { allow: ['registry.invalid/acme/*'] } },
+  { paths: ['prod/provider'], providers: { allow: ['registry.invalid/acme/*'], mirror: providerMirror() } },
 ];
 
 /** A directory to be a server's PATH, with these tools in it and nothing else. */
@@ -59,38 +61,31 @@ function pathWith(...tools: readonly string[]): string {
   return directory;
 }
 
-/** The real Terraform, with a mirror of a provider where the registry would be: `init` installs it and does not run it. */
-function terraformWithMirror(): string {
+/** A mirror with a provider that `init` installs and does not run. */
+function providerMirror(): string {
   const mirror = temporaryDirectory('mirror');
   const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
   const directory = join(mirror, 'registry.invalid/acme/x/1.0.0', platform);
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'terraform-provider-x_v1.0.0'), '#!/bin/sh\n', { mode: 0o755 });
-  const config = join(mirror, 'cli.tfrc');
-  writeFileSync(config, `provider_installation {\n  filesystem_mirror {\n    path = "${mirror}"\n  }\n}\n`);
-  const bin = pathWith('git', 'ssh');
-  const script = `#!/bin/sh\nTF_CLI_CONFIG_FILE='${config}' exec '${whereIs('terraform')}' "$@"\n`;
-  writeFileSync(join(bin, 'terraform'), script, { mode: 0o755 });
-  return bin;
+  return mirror;
 }
 
 describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', { timeout: 90_000 }, () => {
   let installation: Installation;
   let withoutTools: Installation;
-  let withMirror: Installation;
   const bin = pathWith('git', 'ssh');
   const text = async ({ server }: Installation, run: Run) =>
     stripVTControlCharacters((await server.logs(run.id)).map(line => line.text).join('\n'));
 
   beforeAll(async () => {
     const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), files);
-    [installation, withoutTools, withMirror] = await Promise.all([
+    [installation, withoutTools] = await Promise.all([
       install(repository.dir, { stacks }),
       install(repository.dir, { stacks, env: { PATH: bin } }),
-      install(repository.dir, { stacks, env: { PATH: terraformWithMirror() } }),
     ]);
   });
-  afterAll(() => Promise.all([installation, withoutTools, withMirror].map(one => one?.stop())));
+  afterAll(() => Promise.all([installation, withoutTools].map(one => one?.stop())));
 
   test.each([
     ['terraform', 'prod/fine'],
@@ -121,7 +116,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a run whose tool', { timeout: 90
   });
 
   test('needs a provider that the lock file does not have fails', async () => {
-    const run = await failed(withMirror.server, plan('prod/provider'), 'E_LOCK_FILE');
+    const run = await failed(installation.server, plan('prod/provider'), 'E_LOCK_FILE');
     expect(run.error?.fix).toContain('.terraform.lock.hcl');
   });
 

@@ -10,8 +10,8 @@ import { leftProcesses } from '../end-to-end/leftovers.ts';
 import { bareRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { runId } from './parts.ts';
-import { newPipe } from './pipe.ts';
+import { isolation, runId } from './parts.ts';
+import { newPipe, type Pipe } from './pipe.ts';
 import { type ScriptedDoor, startScriptedDoor } from './scripted-door.ts';
 
 let door: ScriptedDoor;
@@ -24,10 +24,11 @@ interface Started {
 }
 
 /** A worker on a stack that is in this repository, at a door that agrees to everything. */
-async function start(text: string, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
+async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
+  const [text, stacks] = typeof stack === 'string' ? [stack, []] : [stack.stack, [stack.shown]];
   const repository = bareRepository(join(temporaryDirectory('repo'), 'infra.git'), { 'prod/vpc/main.tf': text });
   const rules = [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/**'], paths: ['prod/**'] }];
-  const repositories = { 'infra-live': { url: repository.dir, rules } };
+  const repositories = { 'infra-live': { url: repository.dir, rules, ...(stacks.length > 0 && { stacks }) } };
   door = await startScriptedDoor({ policy: { version: 1, repositories }, ...differences });
   const control = await takeControl(door.url, runId, 'ticket');
   const directory = temporaryDirectory('work');
@@ -37,7 +38,7 @@ async function start(text: string, differences: Partial<Claimed> = {}, mayBeLoca
     path: process.env.PATH ?? '/usr/bin:/bin',
     ...(mayBeLocal ? { stateFile: join(temporaryDirectory('state'), 'x.tfstate') } : {}),
   };
-  return { control, places, done: work(control, places) };
+  return { control, places, done: work(control, places, isolation) };
 }
 
 /** Waits until Terraform plans, and holds it there. */
@@ -70,7 +71,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('that reaches its deadline interrupts Terraform, kills it after the grace period, and says so', async () => {
-    const started = await start(newPipe().stack, { deadlineMs: 2000, graceMs: 500 });
+    const started = await start(newPipe(), { deadlineMs: 2000, graceMs: 500 });
     const began = Date.now();
     await started.done;
     expect(Date.now() - began).toBeLessThan(20_000);
@@ -81,7 +82,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
 
   test('that reaches its deadline lets Terraform end by itself within the grace period', async () => {
     const pipe = newPipe();
-    const started = await start(pipe.stack, { deadlineMs: 2000, graceMs: 60_000 });
+    const started = await start(pipe, { deadlineMs: 2000, graceMs: 60_000 });
     await planning(started);
     await sleep(2000);
     const going = setInterval(pipe.letGo, 20);
@@ -92,7 +93,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('that is canceled says so, whatever Terraform said of it', async () => {
-    const started = await start(newPipe().stack, { graceMs: 300 });
+    const started = await start(newPipe(), { graceMs: 300 });
     await planning(started);
     door.answer('heartbeat', { stop: 'canceled' });
     await started.done;
@@ -101,7 +102,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('that is ended by its platform says so', async () => {
-    const started = await start(newPipe().stack, { graceMs: 300 });
+    const started = await start(newPipe(), { graceMs: 300 });
     await planning(started);
     started.control.halt('terminated');
     await started.done;
@@ -110,7 +111,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('without a door for one lease stops Terraform and cleans up', async () => {
-    const started = await start(newPipe().stack, { graceMs: 300, leaseMs: 800 });
+    const started = await start(newPipe(), { graceMs: 300, leaseMs: 800 });
     await planning(started);
     await door.away();
     await expect(started.done).rejects.toThrow('the door was not reached for one lease');

@@ -46,6 +46,7 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
       work,
       state: join(directory, 'state'),
       path: '/nowhere',
+      isolation: Promise.resolve('none'),
       url: () => 'http://door',
       now: () => now,
       graceMs,
@@ -54,7 +55,12 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
       },
       report: (_, words) => reports.push(words),
     });
-  const lines = () => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
+  const lines = () =>
+    existsSync(told)
+      ? readFileSync(told, 'utf8')
+          .split('\n')
+          .filter(line => line !== '')
+      : [];
   const pids = () => [...new Set(lines().map(line => Number.parseInt(line, 10)))];
   const isAlive = (pid: number) => {
     try {

@@ -26,6 +26,11 @@ describe('the data directory', () => {
       expect([file, mode(join(directory, file))]).toEqual([file, '600']);
   });
 
+  test.each(['/usr/local/x', '/bin/x'])('is not made among the programs of the machine: %s', directory => {
+    expect(() => open(directory)).toThrow(/^\/(usr|bin)\S* is among the machine's programs, .*; fix: /);
+    expect(existsSync(directory)).toBe(false);
+  });
+
   test('is closed to others where it was open', () => {
     const directory = temporaryDirectory();
     chmodSync(directory, 0o755);

@@ -16,6 +16,8 @@ interface Health {
 export async function startPlane(dataDir = temporaryDirectory('data')) {
   const policy = join(temporaryDirectory('policy'), 'allowlist.yaml');
   writeFileSync(policy, openPolicy);
+  const workerEntry = join(temporaryDirectory('worker'), 'worker.mjs');
+  writeFileSync(workerEntry, `process.stdout.write('{"kind":"none","why":"a test"}');`);
   const log: string[] = [];
   const plane = await startControlPlane({
     policyFile: policy,
@@ -24,7 +26,7 @@ export async function startPlane(dataDir = temporaryDirectory('data')) {
     port: 0,
     leaseMs: 60_000,
     workers: 1,
-    workerEntry: join(dataDir, 'no-worker.js'),
+    workerEntry,
     path: '/nowhere',
     logger: { stream: { write: (line: string) => log.push(line) } },
     now: Date.now,

@@ -1,0 +1,31 @@
+/** What a run may use, and the sentence for one that uses more. */
+import type { StackSettings } from '../policies/allowlist.ts';
+import type { Problem } from '../policies/contract/error.ts';
+
+export type Limits = Pick<StackSettings, 'memoryMb' | 'processes' | 'diskMb' | 'outputMb'>;
+
+/** What is not measured at this moment is left out. */
+export interface Usage {
+  readonly memoryBytes?: number;
+  readonly processes?: number;
+  readonly diskBytes?: number;
+  readonly outputBytes?: number;
+}
+
+export const megabyte = 1024 * 1024;
+
+export function overLimit(usage: Usage, limits: Limits): Problem | undefined {
+  const { memoryBytes = 0, processes = 0, diskBytes = 0, outputBytes = 0 } = usage;
+  if (memoryBytes > limits.memoryMb * megabyte)
+    return over(`took more than ${limits.memoryMb} MiB of memory`, 'memory_mb');
+  if (processes > limits.processes) return over(`had more than ${limits.processes} processes`, 'processes');
+  if (diskBytes > limits.diskMb * megabyte) return over(`wrote more than ${limits.diskMb} MiB to disk`, 'disk_mb');
+  if (outputBytes > limits.outputMb * megabyte) return over(`printed more than ${limits.outputMb} MiB`, 'output_mb');
+  return undefined;
+}
+
+const over = (what: string, key: string): Problem => ({
+  code: 'E_LIMIT',
+  message: `the run ${what}`,
+  fix: `make the stack need less, or have an admin raise \`limits.${key}\` for this path`,
+});

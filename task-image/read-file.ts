@@ -1,0 +1,19 @@
+/** Reads what Terraform has left: a regular file at its own place, never a link, a pipe or a device instead of it. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/** Undefined where there is no such file; the directory around it must not be the tool's to replace. */
+export function readRegular(file: string): Buffer | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return fstatSync(descriptor).isFile() ? readFileSync(descriptor) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+export const readIfThere = (file: string): string | undefined => readRegular(file)?.toString('utf8');

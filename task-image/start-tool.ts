@@ -1,0 +1,73 @@
+/** Starts a tool in what isolates it: argv array, environment from nothing, a process group of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Isolation } from './isolation.ts';
+import { sandboxArgv, type View } from './sandbox.ts';
+
+export interface Start {
+  /** Absolute path of the binary. */
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly isolation: Isolation;
+  /** What it sees in a sandbox; what it may write to, in any case. */
+  readonly view: View;
+  /** A file for the time the tool runs: with a pipe, a worker that dies would take Terraform with it at its next line. */
+  readonly outputFile: string;
+  /** Leaves standard error out. */
+  readonly stdoutOnly?: true;
+}
+
+export interface Running {
+  /** Leads the process group. */
+  readonly pid: number;
+  /** Process 1 of the namespace, as it is numbered here. */
+  readonly first?: number;
+  /** Everything that runs as this user is the tool's. */
+  readonly uid?: number;
+  readonly exit: Promise<readonly [number | null]>;
+}
+
+export async function startTool(start: Start): Promise<Running> {
+  const { file, argv, cwd, env, isolation, view, outputFile, stdoutOnly } = start;
+  const output = openSync(outputFile, 'w', 0o600);
+  try {
+    const stdio = ['ignore' as const, output, stdoutOnly ? ('ignore' as const) : output];
+    const options = { cwd, env: { ...env }, stdio, detached: true };
+    switch (isolation.kind) {
+      case 'none':
+        return await started(spawn(file, [...argv], options));
+      case 'user': {
+        const { uid, gid } = isolation;
+        return { ...(await started(spawn(file, [...argv], { ...options, uid, gid }))), uid };
+      }
+      case 'namespace': {
+        const words = ['--info-fd', '3', ...sandboxArgv(view, cwd), file, ...argv];
+        const child = spawn(isolation.bwrap, words, { ...options, cwd: '/', stdio: [...stdio, 'pipe'] });
+        const running = await started(child);
+        const first = await firstProcess(child.stdio[3] as Readable);
+        return { ...running, ...(first === undefined ? {} : { first }) };
+      }
+    }
+  } finally {
+    closeSync(output);
+  }
+}
+
+async function started(child: ReturnType<typeof spawn>): Promise<Running> {
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  exit.catch(() => {});
+  await once(child, 'spawn');
+  if (child.pid === undefined) throw new Error('the process has no id');
+  return { pid: child.pid, exit };
+}
+
+/** None where bubblewrap gives up before: its words are in the output, its exit code is the tool's. */
+async function firstProcess(info: Readable): Promise<number | undefined> {
+  const words = await text(info);
+  return words === '' ? undefined : (JSON.parse(words) as { 'child-pid': number })['child-pid'];
+}

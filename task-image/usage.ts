@@ -1,0 +1,98 @@
+/** Measures what a running tool uses, without trusting anything that it has made. */
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Problem } from '../policies/contract/error.ts';
+import { type Limits, overLimit, type Usage } from './limits.ts';
+import type { ToolProcess } from './tool-processes.ts';
+
+export interface Watched {
+  readonly processes: () => readonly ToolProcess[];
+  /** Everything it may write to. */
+  readonly places: readonly string[];
+  readonly outputFile: string;
+  readonly limits: Limits;
+  readonly exceeded: (problem: Problem) => void;
+}
+
+const lookMs = 250;
+
+/** Looks until it is told to end, or something is exceeded. */
+export function watch({ processes, places, outputFile, limits, exceeded }: Watched): () => void {
+  let ended = false;
+  const keepLooking = async (measure: () => Promise<Usage>): Promise<void> => {
+    while (!ended) {
+      const began = Date.now();
+      // What cannot be measured now is measured the next time.
+      const problem = overLimit(await measure().catch(() => ({})), limits);
+      if (problem && !ended) return exceeded(problem);
+      // What takes long is done less often: watching must not cost what is watched.
+      await sleep(Math.max(lookMs, 4 * (Date.now() - began)), undefined, { ref: false });
+    }
+  };
+  void keepLooking(async () => {
+    const all = processes();
+    return {
+      processes: all.length,
+      memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+      outputBytes: statSync(outputFile, { throwIfNoEntry: false })?.size ?? 0,
+    };
+  });
+  void keepLooking(async () => ({ diskBytes: (await writtenTo(places)) + namelessBytes(processes()) }));
+  return () => {
+    ended = true;
+  };
+}
+
+/** Far more than an honest run has. */
+const maxEntries = 500_000;
+
+/** The bytes that files below these places take; a directory that hides what is in it counts as too much. */
+export async function writtenTo(places: readonly string[]): Promise<number> {
+  let bytes = 0;
+  let entries = 0;
+  const waiting = [...places];
+  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    const found = await orGone(lstat(place));
+    bytes += found === undefined ? 0 : found === 'hidden' ? Number.POSITIVE_INFINITY : sizeOf(found);
+    entries += 1;
+    if (entries > maxEntries) return Number.POSITIVE_INFINITY;
+    if (typeof found !== 'object' || !found.isDirectory()) continue;
+    const names = await orGone(readdir(place));
+    if (names === 'hidden') return Number.POSITIVE_INFINITY;
+    for (const name of names ?? []) waiting.push(join(place, name));
+  }
+  return bytes;
+}
+
+/** Files that are open but in no directory any more, and memory that poses as a file. */
+function namelessBytes(processes: readonly ToolProcess[]): number {
+  const sizes = new Map<string, number>();
+  for (const { pid } of processes)
+    for (const file of openFiles(pid)) if (file.nlink === 0) sizes.set(`${file.dev}:${file.ino}`, sizeOf(file));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+}
+
+function openFiles(pid: number): Stats[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+      const file = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
+      return file?.isFile() ? [file] : [];
+    });
+  } catch {
+    // It has just ended.
+    return [];
+  }
+}
+
+const sizeOf = ({ blocks }: Stats): number => blocks * 512;
+
+async function orGone<T>(asked: Promise<T>): Promise<T | undefined | 'hidden'> {
+  try {
+    return await asked;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EACCES' || code === 'EPERM' || code === 'ENAMETOOLONG' ? 'hidden' : undefined;
+  }
+}

@@ -1,0 +1,90 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { usualSettings } from '../../policies/allowlist.ts';
+import type { Tool } from '../../task-image/subprocess.ts';
+import { writtenTo } from '../../task-image/usage.ts';
+import { commandLines } from '../support/processes.ts';
+import { requires } from '../support/requirements.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { isolation } from './parts.ts';
+import { startTool } from './running-tool.ts';
+
+const limits = { memoryMb: 100, processes: 20, diskMb: 30, outputMb: 4 };
+
+/** Each would go on for ever, or for a minute where that would fill a disk. */
+const greedy = [
+  ['forks', 'while :; do sleep 60 & done', 'processes'],
+  ['takes memory', `perl -e '$x = "x" x 1_000_000_000; sleep 60'`, 'memory_mb'],
+  ['fills the disk', 'head -c 200000000 /dev/zero > big; sleep 60', 'disk_mb'],
+  [
+    'fills the disk with small files in many directories',
+    `perl -e 'for (1 .. 10_000) { mkdir "d$_"; open F, ">d$_/x"; print F "x"; close F } sleep 60'`,
+    'disk_mb',
+  ],
+  [
+    'fills the disk with a file that has no name',
+    'exec 3> big; rm big; head -c 200000000 /dev/zero >&3; sleep 60',
+    'disk_mb',
+  ],
+  ['prints without end', 'yes', 'output_mb'],
+] as const;
+
+describe.each(['namespace', 'none'] as const)('with isolation by %s, a tool', { timeout: 60_000 }, kind => {
+  const isSkipped = kind === 'namespace' && requires('sandbox');
+  const start = (script: string, differences: Partial<Tool> = {}) => {
+    const directory = temporaryDirectory('greedy');
+    const view = { readWrite: [directory], readOnly: [] };
+    const chosen = kind === 'namespace' ? isolation : ({ kind, why: 'a test' } as const);
+    return startTool(script, { isolation: chosen, view, cwd: directory, limits, ...differences });
+  };
+
+  test.skipIf(isSkipped).each(greedy)('that %s is killed', async (_what, script, key) => {
+    const { exitCode, exceeded } = await start(script).ended;
+    expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: undefined, code: 'E_LIMIT' });
+    expect(exceeded?.fix).toContain(`limits.${key}`);
+  });
+
+  test.skipIf(isSkipped)('that forks without end leaves nothing', async () => {
+    const name = `6${process.pid}.${kind.length}`;
+    await start(`while :; do sleep ${name} & done`).ended;
+    await expect.poll(() => commandLines(name), { timeout: 10_000 }).toEqual([]);
+  });
+
+  test.skipIf(isSkipped)('prints no more than it may', async () => {
+    const tool = start('yes');
+    await tool.ended;
+    expect(tool.output().length).toBeLessThanOrEqual(limits.outputMb * 1024 * 1024 + 64 * 1024);
+  });
+
+  test.skipIf(isSkipped)('that saves state is interrupted first, and its end counts', async () => {
+    const script = `trap 'echo saved > state; exit 3' INT; head -c 50000000 /dev/zero > big; while :; do sleep 0.05; done`;
+    const { exitCode, exceeded } = await start(script, { savesState: true }).ended;
+    expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: 3, code: 'E_LIMIT' });
+  });
+
+  test.skipIf(isSkipped)('that saves state and does not end is killed after the time it was given', async () => {
+    const script = `trap '' INT; head -c 50000000 /dev/zero > big; while :; do sleep 0.05; done`;
+    const { exitCode, exceeded } = await start(script, { savesState: true, graceMs: 500 }).ended;
+    expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: undefined, code: 'E_LIMIT' });
+  });
+
+  test.skipIf(isSkipped)('that needs little is let alone', async () => {
+    const { exitCode, exceeded } = await start('sleep 1; echo fine', { limits: usualSettings }).ended;
+    expect({ exitCode, exceeded }).toEqual({ exitCode: 0, exceeded: undefined });
+  });
+});
+
+test('what a directory hides counts as too much', async () => {
+  const directory = temporaryDirectory('hidden');
+  mkdirSync(join(directory, 'a/b'), { recursive: true });
+  writeFileSync(join(directory, 'a/b/c'), Buffer.alloc(1_000_000));
+  expect(await writtenTo([directory])).toBeGreaterThanOrEqual(1_000_000);
+  expect(await writtenTo([join(directory, 'gone')])).toBe(0);
+  chmodSync(join(directory, 'a/b'), 0o000);
+  const bytes = await writtenTo([directory]);
+  chmodSync(join(directory, 'a/b'), 0o700);
+  // Nothing is hidden from root.
+  expect(bytes).toBeGreaterThanOrEqual(1_000_000);
+  if (process.getuid?.() !== 0) expect(bytes).toBe(Number.POSITIVE_INFINITY);
+});
