@@ -2,15 +2,15 @@
 import { type Asker, type Identity, nobodyInParticular } from '../policies/contract/identity.ts';
 import type { Request } from '../policies/contract/request.ts';
 import { type Decision, evaluate, findRepository } from '../policies/evaluate.ts';
-import { explainDenial } from '../policies/explain.ts';
+import { explainDenial, leadingReason } from '../policies/explain.ts';
 import { auditEvent } from './audit-event.ts';
+import type { Who } from './bearer.ts';
 import { DoorError, orThrow } from './errors.ts';
 import { findReceipt } from './find-receipt.ts';
 import type { Ledger } from './ledger.ts';
 import { isSameRequest, onceOf } from './once.ts';
 import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
-import type { Who } from './refusal.ts';
 import { newRun, type RunRecord } from './run.ts';
 import { type Keys, newRunId } from './secret.ts';
 
@@ -94,7 +94,7 @@ const commitOf = ({ ref }: Request): string | undefined => (ref.kind === 'commit
 
 const denied = (request: Request, reasons: Extract<Decision, { outcome: 'deny' }>['reasons']): DoorError => {
   const { message, fix } = explainDenial(request, reasons);
-  const code = reasons[0]?.code ?? 'E_DENIED_BY_RULE';
+  const { code } = leadingReason(reasons);
   return new DoorError({ code, message, ...(fix === undefined ? {} : { fix }) }, reasons);
 };
 

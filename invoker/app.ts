@@ -1,5 +1,6 @@
 /** Builds the HTTP side of the control plane: strict reading, declared answers, no default of Fastify that forgives. */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
   type FastifyBaseLogger,
@@ -9,12 +10,13 @@ import Fastify, {
 } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { maxBodyBytes } from '../policies/body.ts';
 import type { Problem } from '../policies/contract/error.ts';
 import { schemaRefusal } from '../policies/schema-problem.ts';
 import { parseStrictJson } from '../policies/strict-json.ts';
-import { answerError, DoorError, errorBody, statusOf } from './errors.ts';
+import { answerError, DoorError, errorBody, statusOf, wrongMediaType } from './errors.ts';
 import { openApi } from './openapi.ts';
-import { newSecret } from './secret.ts';
+import { newRequestId } from './secret.ts';
 
 export type App = FastifyInstance<
   import('node:http').Server,
@@ -35,11 +37,11 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
   const app: App = Fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: 16 * 1024,
+    bodyLimit: maxBodyBytes,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
-    genReqId: () => newSecret().slice(0, 22),
+    genReqId: newRequestId,
     // Nothing a client names may become our id for a request.
     requestIdHeader: false,
     exposeHeadRoutes: false,
@@ -79,6 +81,7 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer;
     request.rawBody = bytes;
+    if (!isPlainJson(request.headers)) return done(new DoorError(wrongMediaType), undefined);
     // An empty body is no body: some clients name a content type for every POST.
     if (bytes.length === 0) return done(null, undefined);
     const parsed = parseStrictJson(bytes);
@@ -101,6 +104,12 @@ export function buildApp(logger: NonNullable<FastifyServerOptions['logger']>): A
   app.get('/openapi.json', { schema: { hide: true } as object }, async () => api.document());
   return app;
 }
+
+/** Whoever believes headers that say otherwise would read other letters than we do. */
+const isPlainJson = (headers: IncomingHttpHeaders): boolean =>
+  headers['content-encoding'] === undefined &&
+  /^chunked$/i.test(headers['transfer-encoding'] ?? 'chunked') &&
+  /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i.test(headers['content-type'] ?? '');
 
 /** What never got as far as a request. The only header that callers make long is the one with their token. */
 const unreadable = (code: string): { status: string; problem: Problem } =>

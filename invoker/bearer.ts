@@ -16,6 +16,15 @@ export type Principal =
   | { readonly kind: 'key'; readonly secret: string }
   | { readonly kind: 'nobody' };
 
+/** Somebody who asks: a machine's token has no identity. */
+export interface Who {
+  readonly caller: string;
+  readonly identity?: Identity;
+}
+
+/** Whoever could not be told who it is. */
+export const nobodyKnown: Who = { caller: 'nobody known' };
+
 export interface Tokens {
   readonly deploy: string;
   readonly audit: string;
@@ -38,17 +47,16 @@ export function principalOf(secret: string | undefined, tokens: Tokens): Princip
 }
 
 /** Whoever may ask for a run: a verified ID token, or the deploy token, which says nothing of who holds it. */
-export async function askerOf(
-  secret: string | undefined,
-  tokens: Tokens,
-  verify: VerifyToken,
-): Promise<Result<{ readonly caller: string; readonly identity?: Identity }>> {
-  if (secret !== undefined && isIdToken(secret)) {
-    const verified = await verify(secret);
-    return verified.ok ? ok({ caller: callerOf(verified.value), identity: verified.value }) : verified;
-  }
+export async function askerOf(secret: string | undefined, tokens: Tokens, verify: VerifyToken): Promise<Result<Who>> {
+  if (secret !== undefined && isIdToken(secret)) return jobOf(secret, verify);
   const principal = principalOf(secret, tokens);
   return principal.kind === 'deploy' ? ok({ caller: principal.caller }) : { ok: false, problem: unauthenticated };
+}
+
+/** Whoever an ID token says. */
+export async function jobOf(idToken: string, verify: VerifyToken): Promise<Result<Who>> {
+  const verified = await verify(idToken);
+  return verified.ok ? ok({ caller: callerOf(verified.value), identity: verified.value }) : verified;
 }
 
 const keyLastsMs = 60 * 60 * 1000;

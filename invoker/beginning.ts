@@ -1,6 +1,7 @@
 /** What a worker may begin: its source, and its apply, by the policy and the receipts as they are at that moment. */
 import type { Repository } from '../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../policies/contract/error.ts';
+import { review } from '../policies/review.ts';
 import { findReceipt } from './find-receipt.ts';
 import type { Ledger } from './ledger.ts';
 import { keepsPlan } from './plan-receipt.ts';
@@ -8,7 +9,6 @@ import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { RunRecord } from './run.ts';
 import type { Keys } from './secret.ts';
-import { stillAllowed } from './still-allowed.ts';
 
 export interface BeginningParts {
   readonly ledger: Ledger;
@@ -18,7 +18,10 @@ export interface BeginningParts {
 }
 
 export function beginning({ ledger, policy, keys, now }: BeginningParts) {
-  const allowed = (run: RunRecord): Result<Repository> => stillAllowed(policy.current().policy, run);
+  const allowed = (run: RunRecord): Result<Repository> => {
+    const reviewed = review(policy.current().policy, run, () => 'the policy has changed and no longer allows this run');
+    return reviewed.ok ? ok(reviewed.value.repository) : reviewed;
+  };
 
   /** What the door says of a resolved source: may the plan be kept, or which plan does the apply take. */
   async function mayResolve(

@@ -34,6 +34,12 @@ export function errorBody(problem: Problem, requestId: string, reasons: readonly
   };
 }
 
+export const wrongMediaType: Problem = {
+  code: 'E_MEDIA_TYPE',
+  message: 'the content type is not accepted',
+  fix: 'send `application/json`, in UTF-8 and not compressed',
+};
+
 /** What of any thrown thing may be told. Everything unexpected is a 500 that says only that. */
 export function problemOf(error: FastifyError | DoorError): Problem {
   if (error instanceof DoorError) return error.problem;
@@ -41,7 +47,7 @@ export function problemOf(error: FastifyError | DoorError): Problem {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return { code: 'E_TOO_LARGE', message: 'the body is too large' };
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return { code: 'E_MEDIA_TYPE', message: 'the content type is not accepted', fix: 'send `application/json`' };
+      return wrongMediaType;
   }
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return { code: 'E_BAD_REQUEST', message: 'the request cannot be read' };

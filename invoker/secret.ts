@@ -15,6 +15,9 @@ export function newRunId(bytes: Uint8Array = randomBytes(16)): string {
 /** 256 random bits for a bearer to show. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 
+/** Names one request in its answer, the log and the audit trail. */
+export const newRequestId = (): string => newSecret().slice(0, 22);
+
 /** What is stored of a secret. A plain digest is enough: secrets are random, not chosen by people. */
 export const digestOf = (secret: string | Uint8Array): string => createHash('sha256').update(secret).digest('hex');
 

@@ -26,10 +26,9 @@ export function strangeness(rule: Rule, command: Command, { identity, planners }
   if (rule.effect === 'deny' && mayBeMeant(rule.identity, identity)) return undefined;
   const [missing] = unmet(rule.identity, identity);
   if (missing) {
-    const { claim, wanted, given, isSecret } = missing;
+    const { claim, given } = missing;
     const says = given === undefined ? 'does not have it' : `says ${quote(given)}`;
-    const wish = isSecret ? `another ${quote(claim)}` : `claim ${quote(claim)} to be ${wanted.map(quote).join(' or ')}`;
-    return strange('E_CLAIM_NOT_ALLOWED', `${named} wants ${wish}, the token ${says}`);
+    return strange('E_CLAIM_NOT_ALLOWED', `${named} wants another ${quote(claim)}, the token ${says}`);
   }
   if (!rule.distinctApplier || command === 'plan') return undefined;
   if (planners.length === 0)

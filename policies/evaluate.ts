@@ -28,7 +28,7 @@ export interface AllowedRef {
 
 /** A denial has all its reasons, the most telling first; they name rules, never their patterns. Total and pure. */
 export function evaluate(policy: Policy, request: Request, asker: Asker = nobodyInParticular): Decision {
-  const repository = findRepository(policy, request.repo);
+  const repository = repositoryFor(policy, request.repo, asker);
   if (repository === undefined)
     return { outcome: 'deny', reasons: [unknownRepository(request), ...ungranted(request)] };
   const { command, path } = request;
@@ -79,6 +79,13 @@ export function findRepository({ repositories }: Policy, repo: string | undefine
   const all = [...repositories.values()];
   if (repo === undefined) return all.length === 1 ? all[0] : undefined;
   return repositories.get(repo) ?? all.find(({ url }) => url === repo);
+}
+
+/** To somebody for whom no rule of it is, a repository that is named is like one that is not there: names are not to be guessed. */
+function repositoryFor(policy: Policy, repo: string | undefined, asker: Asker): Repository | undefined {
+  const repository = findRepository(policy, repo);
+  const isForAsker = (rule: Rule): boolean => rule.effect === 'allow' && strangeness(rule, 'plan', asker) === undefined;
+  return repo === undefined || repository?.rules.some(isForAsker) ? repository : undefined;
 }
 
 /**
@@ -167,7 +174,7 @@ const unknownRepository = ({ repo }: Request): Reason => ({
   message:
     repo === undefined
       ? 'the policy has more than one repository, and the request names none'
-      : `repository ${quote(repo)} is not in the policy`,
+      : `repository ${quote(repo)} is not in the policy, or none of its rules is for whoever asks`,
 });
 
 const commitReasons = ({ command, ref }: Request): Reason[] =>

@@ -4,6 +4,10 @@ import type { Reason } from './asker.ts';
 import type { Request } from './contract/request.ts';
 import { quote } from './quote.ts';
 
+/** The most telling reason; a denial without any is one all the same. */
+export const leadingReason = ([first]: readonly Reason[]): Reason =>
+  first ?? { code: 'E_DENIED_BY_RULE', message: 'the policy denies this' };
+
 /** Made of the first reason, which is the most telling; commands in the fix are ready to paste. */
 export function explainDenial(
   request: Request,
@@ -29,7 +33,7 @@ function fixOf({ code, rule }: Reason, { command, path }: Request): string | und
     case 'E_PATH_NOT_ALLOWED':
       return `check the path, or ${askAdmin}`;
     case 'E_REPO_NOT_ALLOWED':
-      return 'give the name of a repository of the policy, or its exact url, with --repo';
+      return 'give the name of a repository of the policy, or its exact url, with --repo, and ask as somebody its rules are for';
     case 'E_COMMIT_PLAN_ONLY':
       return `apply from the branch or tag, or ${plan}`;
     case 'E_CLAIM_NOT_ALLOWED':

@@ -20,27 +20,23 @@ export interface ClaimCondition {
   readonly order?: ReadonlySet<string>;
 }
 
-/** A claim that is not as the rule asks; `given` is undefined where the token does not have it. */
+/** A claim that is not as the rule asks; `given` is undefined where the token does not have it. What is wanted is the policy's. */
 export interface Unmet {
   readonly claim: string;
-  readonly wanted: readonly string[];
   readonly given: string | undefined;
-  /** Told only to jobs of a project that the rule is for: to all others it would be what the policy says. */
-  readonly isSecret: boolean;
 }
 
 /** All that is not met, empty when the identity is as the rule asks. Another issuer meets nothing. */
 export function unmet({ issuer, project, claims }: IdentityCondition, identity: Identity): Unmet[] {
-  if (issuer !== identity.issuer) return [{ claim: 'iss', wanted: [issuer], given: identity.issuer, isSecret: false }];
+  if (issuer !== identity.issuer) return [{ claim: 'iss', given: identity.issuer }];
   const isMet = ({ claim, oneOf }: ClaimCondition): boolean => {
     const value = given(identity, claim);
     return value !== undefined && oneOf.has(value);
   };
-  const isSecret = !claims.some(condition => condition.claim === project && isMet(condition));
   const open = claims.filter(condition => !isMet(condition));
   // Whose job it is comes first: what else is wrong is of no account to a stranger.
   open.sort((a, b) => Number(b.claim === project) - Number(a.claim === project));
-  return open.map(({ claim, oneOf }) => ({ claim, wanted: [...oneOf], given: given(identity, claim), isSecret }));
+  return open.map(({ claim }) => ({ claim, given: given(identity, claim) }));
 }
 
 /**

@@ -1,21 +1,16 @@
 /** Reads a request as bytes from outside into the form that everything inside trusts. */
-import { compiled } from './compiled.ts';
+import { bodyReader } from './body.ts';
 import { ok, type Result, refuse } from './contract/error.ts';
 import { type Request, type RequestBody, RequestSchema } from './contract/request.ts';
 import { canonicalPath } from './path.ts';
 import { canonicalRef, commitSha } from './ref.ts';
-import { schemaRefusal } from './schema-problem.ts';
-import { parseStrictJson } from './strict-json.ts';
 
-const schema = compiled(RequestSchema);
+const readBody = bodyReader(RequestSchema);
 
-/** Strict JSON (E_JSON), the schema (E_SCHEMA), then `canonicalRequest`. */
-export function readRequest(bytes: Uint8Array): Result<Request> {
-  const json = parseStrictJson(bytes);
-  if (!json.ok) return json;
-  const checked = schema();
-  if (checked.Check(json.value)) return canonicalRequest(json.value);
-  return { ok: false, problem: schemaRefusal(RequestSchema, checked.Errors(json.value), 'the body') };
+/** The body (E_TOO_LARGE, E_JSON, E_SCHEMA), then `canonicalRequest`. */
+export function readRequest(body: Uint8Array | string): Result<Request> {
+  const read = readBody(body);
+  return read.ok ? canonicalRequest(read.value) : read;
 }
 
 /** Path and ref in their one form (E_PATH_SYNTAX, E_REF_SYNTAX); a plan names no plan (E_BAD_REQUEST). */

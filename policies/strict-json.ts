@@ -4,8 +4,8 @@ import { ok, type Result, refuse } from './contract/error.ts';
 const maxDepth = 16;
 
 /** Refuses (E_JSON) bad UTF-8, a byte order mark, keys given twice, keys of prototypes, lone surrogates, deep nesting. */
-export function parseStrictJson(bytes: Uint8Array): Result<unknown> {
-  const text = decode(bytes);
+export function parseStrictJson(body: Uint8Array | string): Result<unknown> {
+  const text = decode(body);
   if (text === undefined) return refuse('E_JSON', 'the body is not UTF-8');
   if (text.startsWith('\ufeff')) return refuse('E_JSON', 'the body starts with a byte order mark');
   const value = parse(text);
@@ -16,9 +16,11 @@ export function parseStrictJson(bytes: Uint8Array): Result<unknown> {
   return ok(value);
 }
 
-function decode(bytes: Uint8Array): string | undefined {
+/** A text with half of a character pair is what no UTF-8 can say. */
+function decode(body: Uint8Array | string): string | undefined {
+  if (typeof body === 'string') return body.isWellFormed() ? body : undefined;
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch {
     return undefined;
   }

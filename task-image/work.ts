@@ -1,12 +1,9 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Repository } from '../policies/allowlist.ts';
 import { checkAllowlist } from '../policies/check-policy.ts';
-import type { Request } from '../policies/contract/request.ts';
 import type { Finish, SourceAnswer } from '../policies/contract/worker.ts';
-import { type AllowedRef, evaluate } from '../policies/evaluate.ts';
-import { canonicalRequest } from '../policies/request.ts';
+import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { binaryFile } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
@@ -80,18 +77,8 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
 }
 
 /** The same pure policy as at the door, on the record as it was claimed. */
-function reviewed({ claimed }: Control): {
-  request: Request;
-  repository: Repository;
-  refs: readonly AllowedRef[] | 'reachable';
-} {
-  const request = orFail(canonicalRequest(claimed.request));
-  const policy = orFail(checkAllowlist(claimed.policy));
-  const { repo: _asked, ...rest } = request;
-  const decision = evaluate(policy, { ...rest, repo: claimed.repoName }, claimed.asker);
-  if (decision.outcome === 'allow') return { request, repository: decision.repository, refs: decision.refs };
-  const [reason] = decision.reasons;
-  throw new Failure(reason?.code ?? 'E_DENIED_BY_RULE', reason?.message ?? 'the policy denies this run');
+function reviewed({ claimed: { policy, request, repoName: repo, asker } }: Control): Reviewed {
+  return orFail(review(orFail(checkAllowlist(policy)), { request, repo, asker }));
 }
 
 async function plan(

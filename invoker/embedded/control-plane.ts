@@ -6,6 +6,7 @@ import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import { version } from '../../policies/contract/version.ts';
 import { policyWarnings } from '../../policies/policy-warnings.ts';
 import { buildApp } from '../app.ts';
+import { deployOperations } from '../deploy-operations.ts';
 import { auditDoor } from '../doors/audit.ts';
 import { deployDoor } from '../doors/deploy.ts';
 import { workerDoor } from '../doors/worker.ts';
@@ -115,7 +116,8 @@ export async function startControlPlane(
     workers: options.workers,
   };
 
-  await app.register(deployDoor({ ledger, logs, policy, tokens, verify, keys, now, wake, pollMs, maxQueued }));
+  const operations = deployOperations({ ledger, logs, policy, keys, now, wake, pollMs, maxQueued });
+  await app.register(deployDoor({ operations, tokens, verify }));
   await app.register(auditDoor({ ledger, tokens }));
   await app.register(workerDoor({ ledger, logs, plans, policy, keys, now, wake, leaseMs, heartbeatMs, graceMs }));
   await app.register(routes);

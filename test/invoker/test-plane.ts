@@ -3,6 +3,7 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type App, buildApp } from '../../invoker/app.ts';
+import { deployOperations } from '../../invoker/deploy-operations.ts';
 import { auditDoor } from '../../invoker/doors/audit.ts';
 import { deployDoor } from '../../invoker/doors/deploy.ts';
 import { workerDoor } from '../../invoker/doors/worker.ts';
@@ -13,6 +14,7 @@ import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
 import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
 import { keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
+import { type Answer as Answered, operation } from '../../invoker/operation.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
@@ -83,6 +85,8 @@ export interface Plane {
   readonly round: (mayExpire?: boolean) => Promise<void>;
   /** An object is sent as JSON, a string or bytes as they are. */
   readonly ask: <Body = unknown>(method: Method, url: string, sent?: Sent) => Promise<Answer<Body>>;
+  /** By direct invocation. */
+  readonly invoke: (event: unknown) => Promise<Answered>;
   readonly submit: (request?: Partial<RequestBody>) => Promise<Created>;
   /** The run as its caller sees it. */
   readonly shown: (id: string) => Promise<Run>;
@@ -127,12 +131,15 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   };
   const logged: string[] = [];
   const app = buildApp({ stream: { write: line => logged.push(line) } });
-  await app.register(deployDoor({ ledger, logs, policy, tokens, verify, keys, now, wake, pollMs: 100, maxQueued }));
+  const operations = deployOperations({ ledger, logs, policy, keys, now, wake, pollMs: 100, maxQueued });
+  await app.register(deployDoor({ operations, tokens, verify }));
   await app.register(auditDoor({ ledger, tokens }));
   await app.register(
     workerDoor({ ledger, logs, plans, policy, keys, now, wake, ...times, heartbeatMs: 1000, graceMs: 120_000 }),
   );
   await app.register(routes);
+
+  const invoke = operation({ operations, verify, policy, failed: (error, id) => logged.push(`${id} ${error}`) });
 
   const tickets = new Map<string, string>();
   const gone = new Set<string>();
@@ -182,6 +189,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     round: mayExpire =>
       keep({ ledger, launcher, plans, now, startMs: times.startMs, patience: times, workers }, mayExpire),
     ask,
+    invoke,
     submit: async request => {
       const answer = await ask<Created>('POST', '/v1/runs', {
         token: tokens.deploy,

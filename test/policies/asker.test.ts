@@ -220,21 +220,21 @@ describe('a denial', () => {
   };
   test.each<[string, Asker, string]>([
     [
-      'the claim that is wanted and the one given',
+      'the claim that is another, and never what is wanted',
       gitlabAsker({ environment: 'staging' }),
-      'rule `r0` wants claim `environment` to be `prod`, the token says `staging`',
+      'rule `r0` wants another `environment`, the token says `staging`',
     ],
     [
-      'nothing of what is wanted to a job of another project',
+      'nothing but the project to a job of another one',
       gitlabAsker({ project_id: '9', job_project_id: '9', environment: 'staging' }),
       'rule `r0` wants another `project_id`, the token says `9`',
     ],
     [
       'the claim that is missing',
       gitlabAsker({ environment: undefined }),
-      'rule `r0` wants claim `environment` to be `prod`, the token does not have it',
+      'rule `r0` wants another `environment`, the token does not have it',
     ],
-    ['the issuer', gitlabAsker({}, [], 'other'), 'rule `r0` wants claim `iss` to be `gitlab`, the token says `other`'],
+    ['the issuer', gitlabAsker({}, [], 'other'), 'rule `r0` wants another `iss`, the token says `other`'],
     ["that a machine's token is none", nobodyInParticular, 'rule `r0` wants an ID token'],
   ])('names %s', (_, asker, message) => {
     expect(reasonOf(asker)).toEqual([message]);

@@ -43,7 +43,12 @@ describe('evaluate', () => {
   test('shows a repository it does not know without its control characters', () => {
     expect(decide([planAll], { command: 'plan', path: 'a', ref: 'main', repo: 'x\u001b[2J' })).toEqual({
       outcome: 'deny',
-      reasons: [{ code: 'E_REPO_NOT_ALLOWED', message: 'repository `x\\u001b[2J` is not in the policy' }],
+      reasons: [
+        {
+          code: 'E_REPO_NOT_ALLOWED',
+          message: 'repository `x\\u001b[2J` is not in the policy, or none of its rules is for whoever asks',
+        },
+      ],
     });
   });
 

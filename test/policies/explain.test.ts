@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Reason } from '../../policies/asker.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import { evaluate } from '../../policies/evaluate.ts';
-import { explainDenial } from '../../policies/explain.ts';
+import { explainDenial, leadingReason } from '../../policies/explain.ts';
 import { canonicalRequest } from '../../policies/request.ts';
 import { policyFrom } from '../support/policy.ts';
 import { value } from '../support/value.ts';
@@ -57,7 +57,7 @@ test.each<[string, RequestBody, string, string]>([
     'a repository that is not in the policy',
     { command: 'plan', path: 'prod', ref: 'main', repo: 'other' },
     'plan of prod from main is not allowed',
-    'give the name of a repository of the policy, or its exact url, with --repo',
+    'give the name of a repository of the policy, or its exact url, with --repo, and ask as somebody its rules are for',
   ],
   [
     'an apply of a commit',
@@ -126,5 +126,6 @@ test('has no advice where there is no reason, or one that it does not know', () 
   const request = value(canonicalRequest({ command: 'plan', path: 'prod', ref: 'main' }));
   const plain = { message: 'plan of prod from main is not allowed' };
   expect(explainDenial(request, [])).toEqual(plain);
+  expect(leadingReason([])).toEqual({ code: 'E_DENIED_BY_RULE', message: 'the policy denies this' });
   expect(explainDenial(request, [{ code: 'E_BUSY', message: 'later' }])).toEqual(plain);
 });

@@ -54,6 +54,21 @@ describe('readRequest', () => {
     expect(read({ ...asked, command: 'destroy' })).not.toHaveProperty('problem.fix');
   });
 
+  test('reads a text as its bytes', () => {
+    const text = JSON.stringify(asked);
+    expect(readRequest(text)).toEqual(read(asked));
+    expect(readRequest(`{"path":"\ud800",${text.slice(1)}`)).toMatchObject({ problem: { code: 'E_JSON' } });
+  });
+
+  test('refuses more than 16 KiB, in bytes, and takes nothing for no body', () => {
+    const padded = (length: number) => JSON.stringify(asked).padEnd(length);
+    expect([read(asked).ok, readRequest(padded(16_384)).ok]).toEqual([true, true]);
+    const problem = { code: 'E_TOO_LARGE', message: 'the body is too large' };
+    for (const body of [padded(16_385), new TextEncoder().encode(padded(16_385)), `"${'é'.repeat(8192)}"`])
+      expect(readRequest(body)).toEqual({ ok: false, problem });
+    expect(readRequest('')).toMatchObject({ problem: { code: 'E_SCHEMA', message: 'the body must be an object' } });
+  });
+
   test('refuses what is not strict JSON', () => {
     expect(readRequest(new TextEncoder().encode('{"command":"plan","command":"apply"}'))).toMatchObject({
       problem: { code: 'E_JSON' },

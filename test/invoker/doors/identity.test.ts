@@ -171,8 +171,8 @@ describe('an apply that a job asks for', () => {
     plane.setPolicy(jobsPolicy.replaceAll('project_id: "20"', 'project_id: "99"'));
     expect(await worker.refused('source', { ref: 'refs/heads/main', commit: commitA, tip: commitA })).toEqual([
       403,
-      'E_CLAIM_NOT_ALLOWED',
+      'E_REPO_NOT_ALLOWED',
     ]);
-    expect((await events()).at(-1)).toMatchObject({ kind: 'refused', code: 'E_CLAIM_NOT_ALLOWED', user: 'gitlab:8' });
+    expect((await events()).at(-1)).toMatchObject({ kind: 'refused', code: 'E_REPO_NOT_ALLOWED', user: 'gitlab:8' });
   });
 });

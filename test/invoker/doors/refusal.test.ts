@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ErrorAnswer, type Plane, planOnlyPolicy, testPlane, tokens } from '../test-plane.ts';
 
@@ -81,9 +82,28 @@ describe('a request that is not for this door', () => {
     },
   );
 
-  test('may name a character set, which is UTF-8 whatever it says', async () => {
-    const { status } = await post(written, { 'content-type': 'application/json; charset=utf-8' });
-    expect(status).toBe(202);
+  test.each(['application/json; charset=utf-8', 'application/json;charset="UTF-8"', 'Application/JSON'])(
+    'may say that it is UTF-8, as %s',
+    async type => {
+      expect((await post(written, { 'content-type': type })).status).toBe(202);
+    },
+  );
+
+  test.each([
+    { 'content-type': 'application/json; charset=utf-16' },
+    { 'content-type': 'application/json; charset=iso-8859-1' },
+    { 'content-type': 'application/json; charset=utf-8; charset=utf-7' },
+    { 'content-type': 'application/json; boundary=x' },
+    { 'content-type': 'application/json, text/plain' },
+    { 'content-type': 'application/vnd.api+json' },
+    { 'content-encoding': 'gzip' },
+    { 'content-encoding': 'identity' },
+  ])('is refused where its headers say that it is read otherwise: %j', async headers => {
+    for (const body of [written, gzipSync(written)])
+      for (const url of ['/v1/runs', '/v1/decisions']) {
+        const { status, body: answer } = await post(body, headers, url);
+        expect([status, answer.error.code]).toEqual([415, 'E_MEDIA_TYPE']);
+      }
   });
 
   test('is refused above 16 KiB, and read up to there', async () => {
