@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { LogLine } from '../../policies/contract/run.ts';
 import { problemOf } from '../../task-image/failure.ts';
 import type { Finding } from '../../task-image/gate/finding.ts';
+import { newMasker } from '../../task-image/masking/masker.ts';
 import { passGate } from '../../task-image/pass-gate.ts';
 
 const found = (line: number, differences: Partial<Finding> = {}): Finding => ({
@@ -17,7 +18,7 @@ const found = (line: number, differences: Partial<Finding> = {}): Finding => ({
 async function told(findings: readonly Finding[]) {
   const lines: LogLine[] = [];
   const line = async (one: LogLine): Promise<void> => void lines.push(one);
-  const problem = await passGate({ line }, findings, 'prod/vpc').then(() => undefined, problemOf);
+  const problem = await passGate({ line, masker: newMasker() }, findings, 'prod/vpc').then(() => undefined, problemOf);
   return { texts: lines.map(({ text }) => text), phases: new Set(lines.map(({ phase }) => phase)), problem };
 }
 
