@@ -105,8 +105,13 @@ function whyTemplateOutside(
   wanted: Wanted,
 ): string | undefined {
   const { from, text } = placed(parts, module, wanted);
-  // A slash alone is what paths are joined with, unless it is all there is.
-  if (/^(?:\/|~|[A-Za-z]:[\\/])/.test(text) && (isWhole || text.length > 1)) return 'names a file by an absolute path';
+  if ((isWhole ? absolute : ofTheMachine).test(text)) return 'names a file by an absolute path';
   if (/(?:^|[/\0])proc\/(?:self|thread-self|\d+|[*?\0])/.test(text)) return 'names what the system knows of a process';
   return joinPath(from, text) === undefined ? 'names a file outside the repository' : undefined;
 }
+
+const absolute = /^(?:\/|~|[A-Za-z]:[\\/])/;
+
+/** In the middle of an expression `/aws` may be what is cut off; these are not. */
+const ofTheMachine =
+  /^(?:~|\/+(?:bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|Users|private)(?:\/|$))/;

@@ -43,7 +43,9 @@ describe.skipIf(requires('sshd', 'terraform'))('a plan is the same as with the w
   beforeAll(async () => {
     const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), files);
     await mustRun('git', ['clone', '--quiet', repository.dir, whole], { env: gitEnvironment() });
-    installation = await install(repository.dir);
+    installation = await install(repository.dir, {
+      stacks: [{ paths: ['prod/page'], gate: { allow: ['provisioner'] } }],
+    });
   });
   afterAll(() => installation?.stop());
 

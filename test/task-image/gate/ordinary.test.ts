@@ -99,6 +99,7 @@ resource "aws_s3_object" "f" {
   source   = "\${path.module}/files/\${each.value}"
   etag     = filemd5("\${path.module}/files/\${each.value}")
   content  = file("\${path.root}/x.json")
+  beside   = fileset(trimsuffix(path.module, "/vpc"), "common/*.txt")
   policy   = file("policies/x.json")
   other    = file("../shared/x.json")
   text     = jsonencode({ a = [for s in split("/", var.p) : trimprefix(s, "/")] })
