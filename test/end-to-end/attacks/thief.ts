@@ -7,6 +7,8 @@ export interface Thief {
   loot(name: string): string;
   /** How many of a name's connections are still held, by whatever process. */
   connections(name: string): number;
+  /** How many came at all, whatever they said. */
+  visits(): number;
   stop(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function startThief(): Promise<Thief> {
         .map(({ text }) => text.slice(name.length + 1))
         .join('\n'),
     connections: name => of(name).filter(({ isOpen }) => isOpen).length,
+    visits: () => visits.length,
     stop: async () => {
       for (const { socket } of visits) socket.destroy();
       await new Promise(resolve => server.close(resolve));
