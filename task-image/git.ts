@@ -40,6 +40,7 @@ function runner(directory: string, { url, sshCommand, path, home, runId, stop }:
     'GIT_SSH_VARIANT',
     'GIT_LFS_SKIP_SMUDGE',
     'GIT_OPTIONAL_LOCKS',
+    'GIT_ATTR_NOSYSTEM',
   ];
   const git: SimpleGit = simpleGit({
     baseDir: directory,
@@ -57,6 +58,7 @@ function runner(directory: string, { url, sshCommand, path, home, runId, stop }:
     INFRA_DEPLOYER_RUN: runId,
     GIT_ALLOW_PROTOCOL: isLocalUrl(url) ? 'file' : 'ssh',
     GIT_CONFIG_NOSYSTEM: '1',
+    GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
     GIT_LFS_SKIP_SMUDGE: '1',
@@ -72,7 +74,10 @@ function runner(directory: string, { url, sshCommand, path, home, runId, stop }:
   };
 }
 
-/** Written rather than set: what is in force is all here. Blobs come when they are checked out, and only those. */
+/**
+ * Written rather than set: what is in force is all here. Blobs come when they are checked out, and only those. The index
+ * is sparse, so that a tree of ten million paths beside the stack costs nothing.
+ */
 const config = (url: string): string => `[core]
 	repositoryformatversion = 1
 	bare = false
@@ -81,6 +86,8 @@ const config = (url: string): string => `[core]
 	fsmonitor = false
 	sparseCheckout = true
 	sparseCheckoutCone = true
+[index]
+	sparse = true
 [extensions]
 	partialClone = origin
 [remote "origin"]

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkout } from '../../task-image/checkout.ts';
 import { fetchCommit } from '../../task-image/source.ts';
+import { addGitBomb } from '../support/git-bomb.ts';
 import { bareRepository, type Files } from '../support/repository.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { cloneOf, pathOf } from './parts.ts';
@@ -50,6 +51,18 @@ test('has everything when a module two steps away reads what nobody can foresee'
     'staging/vpc/main.tf': '',
   });
   expect(['shared/x.txt', 'staging/vpc/main.tf'].map(has)).toEqual([true, true]);
+});
+
+test('is not held up by ten million paths beside the stack', async () => {
+  const repository = bareRepository(join(temporaryDirectory(), 'infra.git'), { 'prod/vpc/main.tf': '' });
+  const commit = addGitBomb(repository, 'bomb');
+  const { git, directory } = cloneOf(repository.dir);
+  await fetchCommit(git, commit);
+  const began = Date.now();
+  await checkout(git, directory, commit, pathOf('prod/vpc'));
+  expect(existsSync(join(directory, 'prod', 'vpc', 'main.tf'))).toBe(true);
+  // Written out, git's index of them alone takes over twenty seconds and a gigabyte.
+  expect(Date.now() - began).toBeLessThan(10_000);
 });
 
 test('has no git left for Terraform to use', async () => {

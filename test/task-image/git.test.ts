@@ -65,6 +65,7 @@ describe('git', () => {
       .map(line => line.split('=')[0]);
     expect(names.filter(name => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual([
       'GIT_ALLOW_PROTOCOL',
+      'GIT_ATTR_NOSYSTEM',
       'GIT_CONFIG_GLOBAL',
       'GIT_CONFIG_NOSYSTEM',
       'GIT_LFS_SKIP_SMUDGE',
