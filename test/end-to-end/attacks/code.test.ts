@@ -40,7 +40,7 @@ const gated: readonly GatedAttack[] = [
       '/modules/m/main.tf.json': JSON.stringify({
         check: {
           c: {
-            data: { external: { x: { program: ['bash', '$' + '{path.module}/loot.sh'] } } },
+            data: { external: { x: { program: ['bash', `\${path.module}/loot.sh`] } } },
             assert: [{ condition: true, error_message: 'no' }],
           },
         },

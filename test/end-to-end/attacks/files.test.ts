@@ -38,7 +38,7 @@ const gated: readonly GatedAttack[] = [
     name: 'environments',
     row: 'RCE-30',
     rule: 'file-path',
-    files: { 'main.tf': output('[for f in fileset("/proc", "*/environ") : strrev(try(file("/proc/$' + '{f}"), ""))]') },
+    files: { 'main.tf': output(`[for f in fileset("/proc", "*/environ") : strrev(try(file("/proc/\${f}"), ""))]`) },
     opened: { state: 'succeeded' },
   },
   {
@@ -62,9 +62,7 @@ const gated: readonly GatedAttack[] = [
     name: 'out-of-the-repository',
     rule: 'file-path',
     files: {
-      'main.tf': output(
-        'join(" ", ["seen:", join(",", fileset("$' + '{path.module}/../../..", "**/server.json")), "."])',
-      ),
+      'main.tf': output(`join(" ", ["seen:", join(",", fileset("\${path.module}/../../..", "**/server.json")), "."])`),
     },
     opened: { state: 'succeeded', log: /"seen: {2}\."/ },
   },
