@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
+import { pathValue, sshCommand } from './ssh-command.ts';
 
 export interface DeployKey {
   /** What git runs as ssh; absent for a repository on this machine, which needs no key. */
@@ -27,7 +28,15 @@ export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
   writeFileSync(files.hosts, `${source.knownHosts ?? ''}\n`, { mode: 0o600 });
   writeFileSync(files.key, readKey(source.deployKey), { mode: 0o600 });
   return {
-    sshCommand: ['ssh', ...sshOptions(files)].map(quote).join(' '),
+    sshCommand: sshCommand({
+      IdentitiesOnly: 'yes',
+      IdentityAgent: 'none',
+      IdentityFile: pathValue(files.key),
+      UserKnownHostsFile: pathValue(files.hosts),
+      ControlMaster: 'auto',
+      ControlPath: pathValue(files.socket),
+      ControlPersist: '60',
+    }),
     drop: async () => {
       rmSync(files.key, { force: true });
       if (existsSync(files.socket))
@@ -49,7 +58,7 @@ export function takeDeployKey(source: KeySource, runDir: string): DeployKey {
 }
 
 /** A key without a last line end, or with Windows line ends, is refused by ssh as if it were another key. */
-function readKey(source = ''): string {
+export function readKey(source = ''): string {
   const hint = 'have an admin put the private key into the place that `deploy_key` of the policy names';
   if (!source.startsWith('file:'))
     throw new Failure(
@@ -64,35 +73,3 @@ function readKey(source = ''): string {
     throw new Failure('E_DEPLOY_KEY', `the deploy key cannot be read: ${(error as NodeJS.ErrnoException).code}`, hint);
   }
 }
-
-/** Nothing of the machine's or the user's ssh configuration, no question, no host that the policy does not know. */
-const sshOptions = (files: { key: string; hosts: string; socket: string }): string[] => [
-  '-F',
-  '/dev/null',
-  ...Object.entries({
-    BatchMode: 'yes',
-    IdentitiesOnly: 'yes',
-    IdentityAgent: 'none',
-    IdentityFile: pathValue(files.key),
-    PreferredAuthentications: 'publickey',
-    StrictHostKeyChecking: 'yes',
-    UserKnownHostsFile: pathValue(files.hosts),
-    GlobalKnownHostsFile: '/dev/null',
-    UpdateHostKeys: 'no',
-    VerifyHostKeyDNS: 'no',
-    PermitLocalCommand: 'no',
-    ClearAllForwardings: 'yes',
-    ConnectTimeout: '15',
-    ServerAliveInterval: '15',
-    ControlMaster: 'auto',
-    ControlPath: pathValue(files.socket),
-    ControlPersist: '60',
-    LogLevel: 'ERROR',
-  }).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
-];
-
-/** ssh splits values at spaces and expands `%`; it has no way to write a quote or a `${` (ssh_config(5)). */
-const pathValue = (path: string): string => `"${path.replaceAll('%', '%%')}"`;
-
-/** Git gives its ssh command to a shell. */
-const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;

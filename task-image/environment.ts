@@ -1,4 +1,5 @@
 /** What Terraform gets to see of the worker: an environment built from nothing, and a CLI configuration of our own. */
+import { moduleGit } from './module-git.ts';
 
 export interface Surroundings {
   /** The run's own directory, mode 0700. */
@@ -35,11 +36,8 @@ export function toolEnvironment({ runDir, runId, binary, wrapped }: Surroundings
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',
     CHECKPOINT_DISABLE: '1',
-    // For the git that fetches modules: no prompt, no foreign configuration, no transport that runs programs.
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: 'https:ssh',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
+    // Modules are fetched by `init`, which gets another git.
+    ...moduleGit([]),
     // Lets the launcher find what is left of the run.
     INFRA_DEPLOYER_RUN: runId,
     ...(binary === 'terragrunt' ? terragruntEnvironment(wrapped) : {}),

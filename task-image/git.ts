@@ -143,6 +143,12 @@ const failures: readonly (readonly [RegExp, Failure])[] = [
 ];
 
 function gitFailure(words: string): Failure {
-  const known = failures.find(([pattern]) => pattern.test(words));
-  return known?.[1] ?? new Failure('E_GIT', `git failed: ${words.trim().split('\n').at(-1)?.slice(0, 300) ?? ''}`);
+  return (
+    knownGitFailure(words) ??
+    new Failure('E_GIT', `git failed: ${words.trim().split('\n').at(-1)?.slice(0, 300) ?? ''}`)
+  );
 }
+
+/** What git's words tell a person who knows what they mean. */
+export const knownGitFailure = (words: string): Failure | undefined =>
+  failures.find(([pattern]) => pattern.test(words))?.[1];

@@ -8,6 +8,8 @@ import { checkBackend, readIfThere } from './backend.ts';
 import type { Control } from './control.ts';
 import { dataDir, toolEnvironment } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
+import { lockArgument } from './lock-file.ts';
+import { moduleFailure } from './module-git.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
 import { runTool, type Tool } from './subprocess.ts';
@@ -24,8 +26,11 @@ export interface StackRun {
   readonly stateFile?: string;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface Terraform {
-  readonly init: () => Promise<void>;
+  /** `git`: the environment of the git that fetches modules, which is for this step only. */
+  readonly init: (git: Environment) => Promise<void>;
   /** Makes the plan file; says whether applying it would change anything. */
   readonly plan: (planFile: string) => Promise<{ readonly hasChanges: boolean }>;
   readonly show: (planFile: string) => Promise<unknown>;
@@ -46,27 +51,28 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   });
   let isLocal = false;
 
-  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>) => {
+  const run = async (argv: readonly string[], how: Pick<Tool, 'output' | 'stdoutOnly'>, more: Environment) => {
     const outputFile = join(runDir, 'out');
     const { stop, claimed } = control;
-    return (await runTool({ file, argv, cwd, env, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
+    const all = { ...env, ...more };
+    return (await runTool({ file, argv, cwd, env: all, stop, graceMs: claimed.graceMs, outputFile, ...how })).exitCode;
   };
 
   /** Runs with the output shown to the caller; answers the exit code and the last words, for telling failures apart. */
-  const shown = async (phase: Phase, argv: readonly string[]) => {
+  const shown = async (phase: Phase, argv: readonly string[], more: Environment = {}) => {
     let words = '';
     const lines = lineSplitter(text => {
       words = `${words}\n${text}`.slice(-64 * 1024);
       return control.line({ phase, text });
     });
-    const exitCode = await run(argv, { output: lines.write });
+    const exitCode = await run(argv, { output: lines.write }, more);
     await lines.end();
     return { exitCode, words };
   };
 
-  const captured = async (argv: readonly string[]): Promise<string> => {
+  const captured = async (argv: readonly string[], more: Environment = {}): Promise<string> => {
     const chunks: Buffer[] = [];
-    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) });
+    const exitCode = await run(argv, { stdoutOnly: true, output: chunk => void chunks.push(chunk) }, more);
     if (exitCode === 0) return Buffer.concat(chunks).toString('utf8');
     // Terraform says nothing of a plan file that it could not write whole, only that it cannot read it.
     if (statfsSync(runDir).bavail === 0) throw diskFull;
@@ -74,12 +80,14 @@ export function terraform({ control, settings, cwd, runDir, path, stateFile }: S
   };
 
   return {
-    init: async () => {
-      if (settings.version !== undefined) checkVersion(settings.version, await captured(['version', '-json']), binary);
+    init: async git => {
+      if (settings.version !== undefined)
+        checkVersion(settings.version, await captured(['version', '-json'], git), binary);
       const fill = Object.entries(settings.backend?.config ?? {}).map(
         ([key, value]) => `-backend-config=${key}=${value}`,
       );
-      const { exitCode, words } = await shown('init', ['init', '-input=false', '-lockfile=readonly', ...fill]);
+      const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
+      const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], git);
       if (exitCode !== 0) throw failed('E_INIT', `${binary} init`, exitCode, words);
       isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
@@ -169,6 +177,8 @@ function failed(code: ErrorCode, step: string, exitCode: number | undefined, wor
       'the plan no longer fits: the state has changed since it was made',
       'plan again, look at it, then apply',
     );
+  const module = code === 'E_INIT' ? moduleFailure(words) : undefined;
+  if (module !== undefined) return module;
   const how = exitCode === undefined ? 'was killed' : `ended with exit code ${exitCode}`;
   return new Failure(code, `${step} ${how}`, 'the reason is in the output above');
 }

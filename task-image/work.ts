@@ -1,5 +1,4 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Repository } from '../policies/allowlist.ts';
@@ -12,8 +11,11 @@ import { stackSettings } from '../policies/stack.ts';
 import type { Control, StopReason } from './control.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
+import { lockDigest, placeLockFile } from './lock-file.ts';
+import { takeModuleKeys } from './module-keys.ts';
 import { clean, erroredState, type Places, prepare } from './places.ts';
-import { plannedState, planSummary } from './plan-summary.ts';
+import { plannedState } from './plan-file.ts';
+import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
 import { binaryFile, type Terraform, terraform } from './terraform.ts';
 
@@ -48,18 +50,29 @@ async function steps(control: Control, places: Places): Promise<Finish> {
   const tool = terraform({ control, settings, cwd, runDir, path, ...(stateFile === undefined ? {} : { stateFile }) });
   await control.phase('init');
   guard(control);
-  await tool.init();
-  guard(control);
   const planFile = join(runDir, 'plan');
+  if (answer.plan) placeLockFile(cwd, settings.lockFile, readFileSync(planFile), answer.plan);
+  const keys = await takeModuleKeys({
+    modules: repository.modules,
+    moduleSources: settings.moduleSources,
+    runDir,
+    runId: control.claimed.run,
+    path,
+    hide: () => {},
+  });
+  try {
+    await tool.init(keys.environment);
+  } finally {
+    await keys.drop();
+  }
+  guard(control);
+  // Told from what `init` has left: what is planned could write another.
+  const digest = lockDigest(cwd);
   const report =
     request.command === 'plan'
       ? await plan(control, tool, answer, planFile, settings.binary)
       : await apply(control, tool, planFile);
-  const lockDigest = digestOfFile(join(cwd, '.terraform.lock.hcl'));
-  return {
-    ...report,
-    ...(lockDigest === undefined ? {} : { lockDigest }),
-  };
+  return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
 
 /** The same pure policy as at the door, on the record as it was claimed. */
@@ -141,12 +154,4 @@ function endOf(error: unknown, stop: AbortSignal): Finish {
 /** Nothing new begins once the worker must stop. */
 function guard({ stop }: Control): void {
   if (stop.aborted) throw new Failure('E_CANCELED', 'the run was stopped');
-}
-
-function digestOfFile(file: string): string | undefined {
-  try {
-    return createHash('sha256').update(readFileSync(file)).digest('hex');
-  } catch {
-    return undefined;
-  }
 }

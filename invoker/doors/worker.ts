@@ -185,8 +185,9 @@ export function workerDoor(parts: WorkerDoorParts) {
         if (run.request.command === 'plan' || run.planId === undefined) return { keepPlan: run.keepPlan };
         const stored = await ledger.receipt(run.planId);
         if (stored === undefined) throw new DoorError({ code: 'E_PLAN_MISSING', message: 'the plan is gone' });
-        const { planDigest: digest, planSize: size, planId } = stored.receipt;
-        return { keepPlan: false, plan: { planId, digest, size, url: await plans.grantDownload(planId) } };
+        const { planDigest: digest, planSize: size, planId, lockDigest } = stored.receipt;
+        const plan = { planId, digest, size, url: await plans.grantDownload(planId) };
+        return { keepPlan: false, plan: { ...plan, ...(lockDigest === undefined ? {} : { lockDigest }) } };
       },
     });
 

@@ -48,7 +48,13 @@ export const SourceSchema = Type.Object(
 export const SourceAnswerSchema = Type.Object({
   keepPlan: Type.Boolean({ description: 'the plan may be applied later: store it' }),
   plan: Type.Optional(
-    Type.Object({ planId: Type.String(), url: Type.String(), digest: Type.String(), size: Type.Integer() }),
+    Type.Object({
+      planId: Type.String(),
+      url: Type.String(),
+      digest: Type.String(),
+      size: Type.Integer(),
+      lockDigest: Type.Optional(digest),
+    }),
   ),
 });
 export type SourceAnswer = Static<typeof SourceAnswerSchema>;

@@ -31,9 +31,12 @@ export const designRules = [
 /** `repository` is the bare repository's directory. */
 export async function install(
   repository: string,
-  options: Omit<ServerOptions, 'policy'> & { readonly stacks?: readonly object[] } = {},
+  options: Omit<ServerOptions, 'policy'> & {
+    readonly stacks?: readonly object[];
+    readonly modules?: readonly object[];
+  } = {},
 ): Promise<Installation> {
-  const { stacks, ...serverOptions } = options;
+  const { stacks, modules, ...serverOptions } = options;
   const sshd = await startSshd();
   const url = sshd.url(repository);
   const section = {
@@ -41,6 +44,7 @@ export async function install(
     deploy_key: `file:${sshd.deployKeyFile}`,
     known_hosts: sshd.knownHosts,
     rules: designRules,
+    ...(modules && { modules }),
     ...(stacks && { stacks }),
   };
   const policy = stringify({ version: 1, repositories: { 'infra-live': section } });

@@ -15,6 +15,8 @@ export interface Sshd {
   /** The one line that pins the server's host key as it is now. */
   readonly knownHosts: string;
   readonly deployKeyFile: string;
+  /** Makes a key that reads this one repository, as a read-only deploy key does; answers its file. */
+  keyOf(repositoryDir: string): string;
   /** The ssh:// url of a repository given by its absolute path. */
   url(repositoryDir: string): string;
   log(): string;
@@ -42,11 +44,13 @@ export async function startSshd(): Promise<Sshd> {
   const config = join(dir, 'sshd_config');
   newKey(hostKey);
   newKey(deployKeyFile);
-  writeFileSync(
-    join(dir, 'authorized_keys'),
-    `command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"",restrict ${readFileSync(`${deployKeyFile}.pub`, 'utf8')}`,
-    { mode: 0o600 },
-  );
+  const admit = (keyFile: string, command: string) =>
+    writeFileSync(
+      join(dir, 'authorized_keys'),
+      `command="${command.replaceAll('"', '\\"')}",restrict ${readFileSync(`${keyFile}.pub`, 'utf8')}`,
+      { mode: 0o600, flag: 'a' },
+    );
+  admit(deployKeyFile, 'git-shell -c "$SSH_ORIGINAL_COMMAND"');
   writeFileSync(config, configuration(dir, port, hostKey));
   if (understands(config, 'PerSourcePenalties no')) writeFileSync(config, 'PerSourcePenalties no\n', { flag: 'a' });
   // As root sshd insists on its privilege separation directory, which only the service's start-up makes.
@@ -74,6 +78,13 @@ export async function startSshd(): Promise<Sshd> {
       return `[127.0.0.1]:${port} ${type} ${key}`;
     },
     deployKeyFile,
+    keyOf: repositoryDir => {
+      const file = join(temporaryDirectory('key'), 'deploy_key');
+      newKey(file);
+      const read = `git-upload-pack '${repositoryDir}'`;
+      admit(file, `[ "$SSH_ORIGINAL_COMMAND" = "${read}" ] && ${read}`);
+      return file;
+    },
     url: repositoryDir => `ssh://${user}@127.0.0.1:${port}${repositoryDir}`,
     log: () => log + (child?.log() ?? ''),
     async newHostKey() {

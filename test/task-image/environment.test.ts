@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { cliConfig, toolEnvironment } from '../../task-image/environment.ts';
+import { moduleGit } from '../../task-image/module-git.ts';
 
 const surroundings = { runDir: '/run/x', runId: 'r_aaaabbbbccccddddeeeeffff22', binary: 'terraform' } as const;
 
@@ -14,10 +15,7 @@ test('Terraform sees exactly this', () => {
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',
     CHECKPOINT_DISABLE: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: 'https:ssh',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
+    ...moduleGit([]),
     INFRA_DEPLOYER_RUN: surroundings.runId,
   });
 });

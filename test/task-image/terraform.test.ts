@@ -1,12 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { usualSettings } from '../../policies/allowlist.ts';
-import { cliConfig, cliConfigFile, temporaryDir } from '../../task-image/environment.ts';
-import { binaryFile, terraform } from '../../task-image/terraform.ts';
+import { binaryFile } from '../../task-image/terraform.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { problemFrom, runDirectory, silentControl } from './parts.ts';
+import { problemFrom } from './parts.ts';
+import { runningStack } from './running-stack.ts';
 
 describe('looking for a tool', () => {
   const directory = temporaryDirectory('bin');
@@ -33,24 +32,13 @@ describe('looking for a tool', () => {
 });
 
 describe.skipIf(requires('terraform'))('Terraform', () => {
-  const tool = (text: string, version?: string) => {
-    const cwd = temporaryDirectory('stack');
-    writeFileSync(join(cwd, 'main.tf'), text);
-    const runDir = runDirectory();
-    mkdirSync(temporaryDir(runDir));
-    writeFileSync(cliConfigFile(runDir), cliConfig);
-    const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
-    const control = silentControl();
-    const settings = { ...usualSettings, ...(version && { version }) };
-    const path = process.env.PATH ?? '/usr/bin:/bin';
-    return { control, runDir, stateFile, ...terraform({ control, settings, cwd, runDir, path, stateFile }) };
-  };
+  const tool = (text: string) => runningStack({ 'main.tf': text });
   const resource = 'resource "terraform_data" "x" {}\n';
 
   test('plans, applies that plan, and knows the serial before and after', async () => {
     const { runDir, init, plan, apply, serial, show } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     expect(await serial()).toBeUndefined();
     expect(await plan(file)).toEqual({ hasChanges: true });
     expect(await show(file)).toMatchObject({ resource_changes: [{ address: 'terraform_data.x' }] });
@@ -63,7 +51,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
   test('that is refused its saved plan because the state has changed is told from one that failed', async () => {
     const { runDir, init, plan, apply } = tool(resource);
     const file = join(runDir, 'plan');
-    await init();
+    await init({});
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
@@ -71,7 +59,7 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
 
   test('shows what it says as it says it, and keeps its colours', async () => {
     const { control, init } = tool(resource);
-    await init();
+    await init({});
     expect(control.lines.join('\n')).toContain('\u001b[1m');
     expect(control.lines.join('\n')).toContain('successfully initialized');
   });

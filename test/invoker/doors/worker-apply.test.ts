@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { digestOf } from '../../../invoker/secret.ts';
+import type { Finish } from '../../../policies/contract/worker.ts';
 import { openPolicy, otherPolicy, type Plane, planOnlyPolicy, testPlane, tokens } from '../test-plane.ts';
 import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from '../test-worker.ts';
 
@@ -23,6 +24,21 @@ describe('the apply of a plan', () => {
     for (let time = 0; time < 2; time++) await must(worker.tell('phase', { phase: 'apply' }));
     expect(await plane.ledger.receipt(planId)).toMatchObject({ status: 'spent', spentBy: worker.id });
     expect(await plane.kinds(worker.id)).toEqual(['accepted', 'started', 'resolved', 'applying']);
+  });
+
+  test('is told which lock file the plan was made with, where it was made with one', async () => {
+    const lockDigest = digestOf('a lock file');
+    const reports: Finish[] = [finished, { ...finished, lockDigest }];
+    for (const report of reports) {
+      const planning = await workerOf(plane);
+      await begin(planning);
+      await storePlan(plane, planning);
+      await end(plane, planning, report);
+      const worker = await workerOf(plane, { command: 'apply', planId: planning.id });
+      const { plan } = await begin(worker);
+      expect(plan?.lockDigest).toBe(report.lockDigest);
+      await end(plane, worker, finished);
+    }
   });
 
   test('makes every other plan of the path stale, and leaves those of other paths alone', async () => {

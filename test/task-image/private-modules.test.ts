@@ -1,0 +1,46 @@
+/** A stack with a private module, from the request to the end of its apply, on a real server. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Installation, install } from '../end-to-end/installation.ts';
+import { bareRepository } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { type Sshd, startSshd } from '../support/sshd.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { ended, failed } from './stage.ts';
+
+describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', { timeout: 90_000 }, () => {
+  let modulesSshd: Sshd;
+  let installation: Installation;
+  beforeAll(async () => {
+    modulesSshd = await startSshd();
+    const module = bareRepository(join(temporaryDirectory('module'), 'words.git'), {
+      'main.tf': 'resource "terraform_data" "x" {\n  input = "from the private module"\n}\n',
+    });
+    const other = bareRepository(join(temporaryDirectory('module'), 'other.git'), { 'main.tf': '' });
+    const stack = (dir: string) => `module "words" {\n  source = "git::${modulesSshd.url(dir)}?ref=main"\n}\n`;
+    const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), {
+      'prod/listed/main.tf': stack(module.dir),
+      'prod/unlisted/main.tf': stack(other.dir),
+    });
+    const known_hosts = modulesSshd.knownHosts;
+    const deploy_key = `file:${modulesSshd.keyOf(module.dir)}`;
+    const modules = [{ url: modulesSshd.url(module.dir), deploy_key, known_hosts }];
+    installation = await install(repository.dir, { modules });
+  });
+  afterAll(() => Promise.all([installation?.stop(), modulesSshd?.stop()]));
+
+  test('is planned, and applied from that plan', async () => {
+    const { server } = installation;
+    const planned = await ended(server, { command: 'plan', path: 'prod/listed', ref: 'main' });
+    expect(planned).toMatchObject({ state: 'succeeded', counts: { create: 1 } });
+    const applied = await ended(server, { command: 'apply', path: 'prod/listed', ref: 'main', planId: planned.id });
+    expect(applied).toMatchObject({ state: 'succeeded' });
+    const log = (await server.logs(applied.id)).map(line => line.text).join('\n');
+    expect(log).toContain('Apply complete');
+  });
+
+  test('is refused with what an admin can do where the module is not listed', async () => {
+    const run = await failed(installation.server, { command: 'plan', path: 'prod/unlisted', ref: 'main' }, 'E_INIT');
+    expect(run.error?.fix).toContain('`modules`');
+  });
+});
