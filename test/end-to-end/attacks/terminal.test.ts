@@ -14,9 +14,12 @@ const invalid = (text: string) => `variable "v" {
   }
 }
 `;
-const check = (text: string) => `check "c" {
+const check = (text: string) => `variable "v" {
+  default = "x"
+}
+check "c" {
   assert {
-    condition     = 1 > 2
+    condition     = var.v == "y"
     error_message = "first\\n${text}\\nlast"
   }
 }
@@ -70,16 +73,9 @@ const commits: Attack = { name: 'commit-subject', row: 'TTY-09', files: { 'main.
 const long: Attack = {
   name: 'long-line',
   row: 'TTY-12',
-  command: 'apply',
   files: {
-    'main.tf': `resource "terraform_data" "x" {
-  provisioner "local-exec" {
-    command = "head -c 100M /dev/zero | tr '\\\\0' x"
-  }
-}
-`,
+    'main.tf': 'output "x" {\n  value = join("", [for a in range(1000) : join("", [for b in range(1000) : "x"])])\n}\n',
   },
-  stack: { gate: { allow: ['provisioner'] } },
 };
 
 describe.skipIf(requires('sshd', 'terraform'))('output', { timeout: 60_000 }, () => {
@@ -113,11 +109,11 @@ describe.skipIf(requires('sshd', 'terraform'))('output', { timeout: 60_000 }, ()
     expect(run).toMatchObject({ state: 'succeeded', commit: repository.id('main') });
   });
 
-  test('in a line of 100 MB comes to an end, cut in lines and in all', async () => {
-    const { run, log, cli } = await field.raid(long);
+  test('in a line of a megabyte is cut into lines', async () => {
+    const { run, log } = await field.raid(long);
     expect(run.state).toBe('succeeded');
+    expect(log.length).toBeGreaterThan(1_000_000);
     expect(Math.max(...log.split('\n').map(line => line.length))).toBeLessThanOrEqual(64 * 1024);
-    expect(cli.stdout.length).toBeLessThan(5 * 1024 * 1024);
   });
 
   test('leaves nothing', () => nothingLeft(field.server));
