@@ -13,10 +13,7 @@ const script = (text: string, limits: object): Pick<Attack, 'files' | 'stack'> =
   stack: { gate: { allow: ['external-data'] }, limits },
 });
 const nested = `flatten([for a in range(1024) : [for b in range(1024) : [for c in range(64) : "\${a}-\${b}-\${c}"]]])`;
-const wide = `output "x" {
-  value = [for a in range(1024) : join("", [for b in range(128) : "0123456789abcdef0123456789abcdef"])]
-}
-`;
+const wide = 'output "x" {\n  value = [for a in range(1000) : format("%020000d", a)]\n}\n';
 
 const limited: readonly (Attack & { readonly key: string })[] = [
   {
@@ -38,7 +35,7 @@ const limited: readonly (Attack & { readonly key: string })[] = [
     files: { 'main.tf': `output "x" {\n  value = length(${nested})\n}\n` },
     stack: { limits: { memory_mb: 400 } },
   },
-  { name: 'output', row: 'DOS-08', key: 'output_mb', files: { 'main.tf': wide }, stack: { limits: { output_mb: 1 } } },
+  { name: 'output', row: 'DOS-08', key: 'output_mb', files: { 'main.tf': wide }, stack: { limits: { output_mb: 4 } } },
 ];
 
 const deep = (open: string, close: string) => `locals {\n  x = ${open.repeat(100_000)}${close.repeat(100_000)}\n}\n`;
