@@ -12,7 +12,6 @@ const script = (text: string, limits: object): Pick<Attack, 'files' | 'stack'> =
   files: () => ({ 'main.tf': external, 'loot.sh': text, '.terraform.lock.hcl': lockFile('external') }),
   stack: { gate: { allow: ['external-data'] }, limits },
 });
-const nested = `flatten([for a in range(1024) : [for b in range(1024) : [for c in range(64) : "\${a}-\${b}-\${c}"]]])`;
 const wide = 'output "x" {\n  value = [for a in range(1000) : format("%020000d", a)]\n}\n';
 
 const limited: readonly (Attack & { readonly key: string })[] = [
@@ -32,7 +31,7 @@ const limited: readonly (Attack & { readonly key: string })[] = [
     name: 'expression',
     row: 'DOS-12',
     key: 'memory_mb',
-    files: { 'main.tf': `output "x" {\n  value = length(${nested})\n}\n` },
+    files: { 'main.tf': 'output "x" {\n  value = length([for a in range(1000) : format("%01000000d", a)])\n}\n' },
     stack: { limits: { memory_mb: 400 } },
   },
   { name: 'output', row: 'DOS-08', key: 'output_mb', files: { 'main.tf': wide }, stack: { limits: { output_mb: 4 } } },

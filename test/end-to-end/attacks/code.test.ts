@@ -41,7 +41,7 @@ const gated: readonly GatedAttack[] = [
         check: {
           c: {
             data: { external: { x: { program: ['bash', `\${path.module}/loot.sh`] } } },
-            assert: [{ condition: true, error_message: 'no' }],
+            assert: [{ condition: '${data.external.x.result != null}', error_message: 'no' }],
           },
         },
       }),

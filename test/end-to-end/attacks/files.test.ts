@@ -92,7 +92,7 @@ const unseen: readonly Attack[] = [
     row: 'RCE-32',
     files: ({ dataDir }) => ({
       'main.tf': output(
-        `join(" ", ["seen:", join(",", fileset(strrev("${[...dataDir].reverse().join('')}"), "{*.json,*.key,*.sqlite,state/other*}")), "."])`,
+        `join(" ", ["seen:", join(",", [for f in fileset(strrev("${[...dataDir].reverse().join('')}"), "**") : f if can(regex("json|key|sqlite|other|plans", f))]), "."])`,
       ),
     }),
   },
