@@ -1,5 +1,5 @@
 /** Terragrunt files, which run programs and write files before Terraform starts. */
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type HttpBackend, startHttpBackend } from '../../support/http-backend.ts';
 import { requires } from '../../support/requirements.ts';
 import { toolOnPath } from '../../support/terraform.ts';
@@ -22,8 +22,9 @@ const withLooter =
   (prey, name) => ({ 'main.tf': main, 'loot.sh': looter(name, prey), 'terragrunt.hcl': terragrunt });
 const hook = (kind: string) => `terraform {
   ${kind} "x" {
-    commands = ["plan"]
-    execute  = ["bash", "loot.sh"]
+    commands     = ["plan"]
+    execute      = ["bash", "loot.sh"]
+    run_on_error = true
   }
 }
 `;
@@ -57,7 +58,7 @@ EOF
 }
 `,
         }),
-        opened: { state: 'failed', code: 'E_BACKEND_NOT_ALLOWED' },
+        opened: { state: 'failed', code: 'E_INIT' },
       },
       {
         name: 'extra-arguments',
@@ -72,7 +73,8 @@ EOF
 }
 `,
         },
-        opened: { state: 'failed', code: 'E_BACKEND_NOT_ALLOWED' },
+        // What the worker says comes last, and counts.
+        opened: { state: 'succeeded' },
       },
     ] satisfies GatedAttack[]
   ).map(attack => ({ ...attack, stack: stack(address) }));
@@ -133,9 +135,10 @@ describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terra
       refusedByTheGate(field, named([...gated(http.url), ...refused(http.url)], name)),
     );
 
-    test.each(gated(''))('with $name gets nowhere where it is let in', ({ name }) =>
-      heldByTheSandbox(field, named(gated(http.url), name)),
-    );
+    test.each(gated(''))('with $name gets nowhere where it is let in', async ({ name }) => {
+      await heldByTheSandbox(field, named(gated(http.url), name));
+      expect(http.requests.join('\n')).not.toContain('/other');
+    });
 
     test('leaves nothing', () => nothingLeft(field.server));
   },
