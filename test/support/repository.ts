@@ -13,7 +13,7 @@ export interface Repository {
   readonly dir: string;
   git(...args: string[]): string;
   /** Adds a commit on a branch (made when it is new, from `from` or from nothing) and returns its id. */
-  commit(branch: string, files: Files, options?: { message?: string; from?: string }): string;
+  commit(branch: string, files: Files, options?: { message?: string; from?: string; author?: string }): string;
   /** Merges one branch into another with a merge commit and returns its id. */
   merge(into: string, from: string): string;
   branch(name: string, at: string): void;
@@ -36,11 +36,14 @@ export function bareRepository(dir: string, files?: Files): Repository {
     dir,
     git: (...args) => git(args),
     id,
-    commit(branch, entries, { message = `change ${branch}`, from } = {}) {
+    commit(branch, entries, { message = `change ${branch}`, from, author = 'Anna K' } = {}) {
       const ref = `refs/heads/${branch}`;
       const parent = exists(ref) ? id(ref) : from && id(from);
       seconds += 60;
-      git(['fast-import', '--quiet', '--date-format=raw'], commitStream(ref, entries, { message, seconds, parent }));
+      git(
+        ['fast-import', '--quiet', '--date-format=raw'],
+        commitStream(ref, entries, { message, seconds, parent, author }),
+      );
       return id(ref);
     },
     merge(into, from) {
@@ -87,10 +90,11 @@ interface CommitFacts {
   readonly message: string;
   readonly seconds: number;
   readonly parent: string | undefined;
+  readonly author: string;
 }
 
-function commitStream(ref: string, files: Files, { message, seconds, parent }: CommitFacts): string {
-  const head = `commit ${ref}\ncommitter Anna K <anna.k@example.com> ${seconds} +0000\n${data(message)}`;
+function commitStream(ref: string, files: Files, { message, seconds, parent, author }: CommitFacts): string {
+  const head = `commit ${ref}\ncommitter ${author} <anna.k@example.com> ${seconds} +0000\n${data(message)}`;
   const changes = Object.entries(files).map(([path, entry]) => change(quoted(path), entry));
   return `${head}${parent ? `from ${parent}\n` : ''}${changes.join('')}\n`;
 }

