@@ -26,7 +26,7 @@ interface Started {
 /** A worker on a stack that is in this repository, at a door that agrees to everything. */
 async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
   const [text, shown] = typeof stack === 'string' ? [stack, { paths: ['prod/**'] }] : [stack.stack, stack.shown];
-  const stacks = [{ ...shown, gate: { allow: ['file-path'] } }];
+  const stacks = [shown];
   const repository = bareRepository(join(temporaryDirectory('repo'), 'infra.git'), { 'prod/vpc/main.tf': text });
   const rules = [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/**'], paths: ['prod/**'] }];
   const repositories = { 'infra-live': { url: repository.dir, rules, stacks } };
