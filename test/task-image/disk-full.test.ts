@@ -56,7 +56,10 @@ describe.skipIf(requires('sshd', 'terraform') || cannotMount())('on a full disk'
       'prod/large/image.bin': randomBytes(2000 * kilobyte).toString('base64'),
       'prod/plan/main.tf': pipe.stack,
     });
-    installation = await install(repository.dir, { dataDir });
+    installation = await install(repository.dir, {
+      dataDir,
+      stacks: [{ paths: ['prod/plan'], gate: { allow: ['file-path'] } }],
+    });
   });
   afterAll(async () => {
     await installation?.stop();
