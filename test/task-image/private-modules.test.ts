@@ -16,16 +16,24 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
     const module = bareRepository(join(temporaryDirectory('module'), 'words.git'), {
       'main.tf': 'resource "terraform_data" "x" {\n  input = "from the private module"\n}\n',
     });
+    const bad = bareRepository(join(temporaryDirectory('module'), 'bad.git'), {
+      'main.tf': 'module "deeper" {\n  source = "./deeper"\n}\n',
+      'deeper/main.tf': 'resource "terraform_data" "x" {\n  provisioner "local-exec" {\n    command = "id"\n  }\n}\n',
+    });
     const other = bareRepository(join(temporaryDirectory('module'), 'other.git'), { 'main.tf': '' });
     const stack = ({ dir, id }: Repository) =>
       `module "words" {\n  source = "git::${modulesSshd.url(dir)}?ref=${id('main')}"\n}\n`;
     const repository = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), {
       'prod/listed/main.tf': stack(module),
       'prod/unlisted/main.tf': stack(other),
+      'prod/bad/main.tf': stack(bad),
     });
     const known_hosts = modulesSshd.knownHosts;
-    const deploy_key = `file:${modulesSshd.keyOf(module.dir)}`;
-    const modules = [{ url: modulesSshd.url(module.dir), deploy_key, known_hosts }];
+    const modules = [module, bad].map(({ dir }) => ({
+      url: modulesSshd.url(dir),
+      deploy_key: `file:${modulesSshd.keyOf(dir)}`,
+      known_hosts,
+    }));
     installation = await install(repository.dir, { modules });
   });
   afterAll(() => Promise.all([installation?.stop(), modulesSshd?.stop()]));
@@ -44,5 +52,13 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
     const run = await failed(installation.server, { command: 'plan', path: 'prod/unlisted', ref: 'main' }, 'E_GATE');
     expect(run).toMatchObject({ terraformStarted: false });
     expect(run.error?.fix).toContain('`modules`');
+  });
+
+  test('is refused after init, and before anything of it runs, where the module does what no stack may', async () => {
+    const { server } = installation;
+    const run = await failed(server, { command: 'plan', path: 'prod/bad', ref: 'main' }, 'E_GATE');
+    expect(run).toMatchObject({ phase: 'init', exitCode: 5 });
+    const log = (await server.logs(run.id)).map(line => line.text).join('\n');
+    expect(log).toContain('.terraform/modules/words/deeper/main.tf:2  provisioner "local-exec"');
   });
 });
