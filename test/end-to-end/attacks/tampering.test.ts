@@ -24,7 +24,7 @@ const attacks: readonly Attack[] = [
   planned('forged-state', `echo '{"version": 4, "serial": 99}' >errored.tfstate`),
   planned('locked-directories', 'mkdir -p a/b/c "$TMPDIR/a/b" && chmod 0 a/b a "$TMPDIR/a"'),
   planned('links-out', 'ln -s / root && ln -s ../../../../state state && ln -s / "$TMPDIR/root"'),
-  planned('deep-directories', 'for i in $(seq 1500); do mkdir d && cd -P d; done 2>/dev/null'),
+  planned('deep-directories', 'for i in $(seq 300); do mkdir d && cd -P d; done 2>/dev/null'),
   planned('output-cut-off', '(head -c 20000 /dev/zero | tr "\\\\0" x; echo) >/proc/1/fd/1; sleep 1; : >/proc/1/fd/1'),
 ];
 
