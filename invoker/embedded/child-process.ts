@@ -128,8 +128,12 @@ function placesOf({ id, repo, request }: RunRecord, work: string) {
   return { name, run, clone: join(work, name), words: join(run, 'worker.log') };
 }
 
-/** What Terraform could not write to its backend is the only record of what it has made (`errored.tfstate`). */
+/**
+ * What Terraform could not write to its backend is the only record of what it has made (`errored.tfstate`). A plan makes
+ * nothing: one that it leaves is forged.
+ */
 function keepErroredState({ request }: RunRecord, clone: string, kept: string): void {
+  if (request.command !== 'apply') return;
   const errored = join(clone, request.path, 'errored.tfstate');
   if (lstatSync(errored, { throwIfNoEntry: false })?.isFile()) copyFileSync(errored, kept);
 }
