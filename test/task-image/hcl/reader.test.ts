@@ -37,6 +37,12 @@ describe('a reader', { timeout: 60_000 }, () => {
     });
   });
 
+  test('reads texts with every kind of line end', async () => {
+    const text = 'a\u2028b\u2029c\u0085d';
+    const [one] = await reader().read([file(`x = "\\r\\n${text}"\n`)]);
+    expect(one).toMatchObject({ document: { body: { x: `\r\n${text}` } } });
+  });
+
   test('says what is wrong with a file, and in which line, and reads the others', async () => {
     const readings = await reader().read([file('\n\na = = 1'), file(hcl), file('\n\nx {')]);
     expect(readings).toMatchObject([{ problem: expect.any(String), line: 3 }, { document: {} }, { line: 3 }]);
