@@ -11,11 +11,14 @@ import { checkout } from './checkout.ts';
 import type { Control } from './control.ts';
 import { takeDeployKey } from './deploy-key.ts';
 import { homeDir } from './environment.ts';
+import { Failure } from './failure.ts';
 import { type Git, newRepository } from './git.ts';
 import { type Places, planFile } from './places.ts';
 import { fetchPlan } from './plan-transfer.ts';
 import { chooseRef, fetchCommit, proveAncestry, remoteRefs, type Source } from './source.ts';
+import { toolProcesses } from './tool-processes.ts';
 import { checkTree, readTree } from './tree.ts';
+import { watch } from './usage.ts';
 
 /** What the door was asked, as the worker has reviewed it. */
 export interface Asked {
@@ -29,6 +32,7 @@ export interface Asked {
 /** Clone, commit, tree, files, and the plan to apply. The deploy key lives in here only. */
 export async function fetchSource(control: Control, places: Places, asked: Asked): Promise<SourceAnswer> {
   const { request, repository, settings } = asked;
+  const limited = limits(settings, [places.cloneDir, historyDir(places)]);
   const key = takeDeployKey(repository, places.runDir, control.masker.hide);
   try {
     const parts = {
@@ -36,20 +40,41 @@ export async function fetchSource(control: Control, places: Places, asked: Asked
       path: places.path,
       home: homeDir(places.runDir),
       runId: control.claimed.run,
-      stop: control.stop,
+      stop: AbortSignal.any([control.stop, limited.signal]),
       ...(key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand }),
     };
     const git = newRepository(places.cloneDir, parts);
-    const history = () => newRepository(join(places.runDir, 'history'), parts);
+    const history = () => newRepository(historyDir(places), parts);
     const source = await pin(git, history, asked, control.claimed.commit);
     checkTree(await readTree(git, source.commit, request.path), request.path, settings.binary);
     const answer = await control.source(source);
     await checkout(git, places.cloneDir, source.commit, request.path);
     if (answer.plan) writeFileSync(planFile(places.runDir), await fetchPlan(control, answer.plan), { mode: 0o600 });
     return answer;
+  } catch (error) {
+    throw limited.failure() ?? error;
   } finally {
+    limited.end();
     await key.drop();
   }
+}
+
+const historyDir = ({ runDir }: Places): string => join(runDir, 'history');
+
+/** Git is held to what the run may use: a few kilobytes of a repository can be ten million files in a clone. */
+function limits(settings: StackSettings, places: readonly string[]) {
+  const stop = new AbortController();
+  let failure: Failure | undefined;
+  const end = watch({
+    processes: () => (toolProcesses(process.pid) ?? []).filter(one => one.pid !== process.pid),
+    places,
+    limits: settings,
+    exceeded: ({ code, message, fix }) => {
+      failure = new Failure(code, message, fix);
+      stop.abort();
+    },
+  });
+  return { signal: stop.signal, failure: () => failure, end };
 }
 
 /**

@@ -2,7 +2,6 @@
 import { copyFileSync, existsSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
-import type { ErrorCode } from '../policies/contract/error.ts';
 import type { Phase } from '../policies/contract/run.ts';
 import { checkBackend } from './backend.ts';
 import { realBinary } from './binary.ts';
@@ -12,13 +11,13 @@ import { diskFull, Failure } from './failure.ts';
 import { handOver } from './hand-over.ts';
 import type { Isolation } from './isolation.ts';
 import { lockArgument } from './lock-file.ts';
-import { moduleFailure } from './module-git.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
 import { readIfThere } from './read-file.ts';
 import type { View } from './sandbox.ts';
 import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
+import { toolFailure } from './tool-failure.ts';
 
 export interface StackRun {
   readonly control: Control;
@@ -133,7 +132,7 @@ export function terraform(parts: StackRun): Terraform {
       );
       const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
       const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], { fetching });
-      if (exitCode !== 0) throw failed('E_INIT', `${binary} init`, exitCode, words);
+      if (exitCode !== 0) throw toolFailure('E_INIT', `${binary} init`, exitCode, words);
       isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
       if (isLocal && stateFile !== undefined) symlinkSync(stateFile, join(cwd, 'terraform.tfstate'));
@@ -147,7 +146,7 @@ export function terraform(parts: StackRun): Terraform {
         json = await show(planFile);
       };
       const { exitCode, words } = await shown('plan', argv, { hold: { since: () => existsSync(planFile), until } });
-      if (exitCode !== 0 && exitCode !== 2) throw failed('E_PLAN', `${binary} plan`, exitCode, words);
+      if (exitCode !== 0 && exitCode !== 2) throw toolFailure('E_PLAN', `${binary} plan`, exitCode, words);
       return { hasChanges: exitCode === 2, json };
     },
     show,
@@ -166,7 +165,7 @@ export function terraform(parts: StackRun): Terraform {
           `${binary} apply could not write its state: the backend did not take it`,
           'an admin finds it in `state/` of the data directory, named `….errored.tfstate`: push it with `terraform state push` before anything else is planned',
         );
-      if (exitCode !== 0) throw failed('E_APPLY', `${binary} apply`, exitCode, words);
+      if (exitCode !== 0) throw toolFailure('E_APPLY', `${binary} apply`, exitCode, words);
     },
     serial: async () => {
       // Only told to people: nothing that was applied is undone because it cannot be read.
@@ -201,25 +200,4 @@ function checkVersion(wanted: string, answer: string, binary: string): void {
     `the policy wants ${binary} ${wanted}, this worker has ${version}`,
     `install ${wanted}, or have an admin change \`version\` for this path`,
   );
-}
-
-/** Only tells one failure from another; that it failed is what the exit code says. */
-function failed(code: ErrorCode, step: string, exitCode: number | undefined, words: string): Failure {
-  if (/no space left on device/i.test(words)) return diskFull;
-  if (code === 'E_INIT' && /Provider dependency changes detected|inconsistent dependency lock file/i.test(words))
-    return new Failure(
-      'E_LOCK_FILE',
-      'the dependency lock file does not cover the providers of this stack',
-      "run `terraform providers lock` for the worker's platform and commit `.terraform.lock.hcl`",
-    );
-  if (code === 'E_APPLY' && /Saved plan is stale/i.test(words))
-    return new Failure(
-      'E_PLAN_STALE',
-      'the plan no longer fits: the state has changed since it was made',
-      'plan again, look at it, then apply',
-    );
-  const module = code === 'E_INIT' ? moduleFailure(words) : undefined;
-  if (module !== undefined) return module;
-  const how = exitCode === undefined ? 'was killed' : `ended with exit code ${exitCode}`;
-  return new Failure(code, `${step} ${how}`, 'the reason is in the output above');
 }

@@ -11,7 +11,8 @@ export interface Watched {
   readonly processes: () => readonly ToolProcess[];
   /** Everything it may write to. */
   readonly places: readonly string[];
-  readonly outputFile: string;
+  /** Absent where nothing is printed to a file. */
+  readonly outputFile?: string;
   readonly limits: Limits;
   readonly exceeded: (problem: Problem) => void;
 }
@@ -36,7 +37,7 @@ export function watch({ processes, places, outputFile, limits, exceeded }: Watch
     return {
       processes: all.length,
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-      outputBytes: statSync(outputFile, { throwIfNoEntry: false })?.size ?? 0,
+      outputBytes: outputFile === undefined ? 0 : (statSync(outputFile, { throwIfNoEntry: false })?.size ?? 0),
     };
   });
   void keepLooking(async () => ({ diskBytes: (await writtenTo(places)) + namelessBytes(processes()) }));

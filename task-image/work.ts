@@ -12,9 +12,9 @@ import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
 import { gate } from './gate/gate.ts';
 import { type HclReader, hclReader } from './hcl/reader.ts';
+import { initialise } from './initialise.ts';
 import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
-import { takeModuleKeys } from './module-keys.ts';
 import { passGate } from './pass-gate.ts';
 import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
@@ -50,7 +50,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     settings,
   });
   const cwd = join(places.cloneDir, request.path);
-  const { runDir, path } = places;
+  const { runDir } = places;
   const tool = terraform({ control, settings, cwd, isolation, ...places });
   const { stack, downloaded } = gate({
     root: places.cloneDir,
@@ -66,19 +66,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   guard(control);
   const file = planFile(runDir);
   if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
-  const keys = await takeModuleKeys({
-    modules: repository.modules,
-    moduleSources: settings.moduleSources,
-    runDir,
-    runId: control.claimed.run,
-    path,
-    hide: control.masker.hide,
-  });
-  try {
-    await tool.init(keys);
-  } finally {
-    await keys.drop();
-  }
+  await initialise({ control, tool, places, repository, settings });
   guard(control);
   await passGate(control, await downloaded(dataDir(runDir)), request.path);
   guard(control);

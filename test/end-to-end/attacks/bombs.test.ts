@@ -1,5 +1,6 @@
 /** What would use up the machine: ended at its limit, with everything it started, and the next run goes on. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addGitBomb } from '../../support/git-bomb.ts';
 import { lockFile } from '../../support/providers.ts';
 import type { Files } from '../../support/repository.ts';
 import { requires } from '../../support/requirements.ts';
@@ -37,6 +38,14 @@ const limited: readonly (Attack & { readonly key: string })[] = [
   { name: 'output', row: 'DOS-08', key: 'output_mb', files: { 'main.tf': wide }, stack: { limits: { output_mb: 4 } } },
 ];
 
+/** Ten million files, once all of it is to be checked out: already their list is too much. */
+const tree: Attack = {
+  name: 'tree',
+  row: 'DOS-09',
+  files: { 'main.tf': 'locals {\n  x = file("${path.module}/../../README.md")\n}\n' },
+  stack: { limits: { memory_mb: 300 } },
+};
+
 const deep = (open: string, close: string) => `locals {\n  x = ${open.repeat(100_000)}${close.repeat(100_000)}\n}\n`;
 const unreadable: readonly (Attack & { readonly files: Files })[] = [
   { name: 'deep-list', row: 'DOS-13', files: { 'main.tf': deep('[', ']') } },
@@ -51,9 +60,17 @@ const unreadable: readonly (Attack & { readonly files: Files })[] = [
 describe.skipIf(requires('sshd', 'terraform', 'providers'))('a bomb', { timeout: 60_000 }, () => {
   let field: Battlefield;
   beforeAll(async () => {
-    field = await battlefield([...limited, ...unreadable]);
+    field = await battlefield([...limited, ...unreadable, tree]);
+    addGitBomb(field.repository(tree.name), 'main');
   });
   afterAll(() => field?.stop());
+
+  test('of git ends at `limits.memory_mb`, before anything of it runs', async () => {
+    const { run } = await field.raid(tree);
+    expect(run).toMatchObject({ state: 'failed', phase: 'source', error: { code: 'E_LIMIT' } });
+    expect(run.error?.fix).toContain('`limits.memory_mb`');
+    await nothingLeft(field.server);
+  });
 
   test.each(limited)('of $name ends at `limits.$key`', async attack => {
     const { run } = await field.raid(attack);
