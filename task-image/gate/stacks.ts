@@ -1,4 +1,5 @@
 /** What is found in a stack before `init`: in its files, the local modules it calls, and what its Terragrunt files name. */
+import { dirname } from 'node:path/posix';
 import type { Repository, StackSettings } from '../../policies/allowlist.ts';
 import { type CanonicalPath, canonicalPath } from '../../policies/path.ts';
 import { stackSettings } from '../../policies/stack.ts';
@@ -6,7 +7,7 @@ import { filePaths } from './file-path.ts';
 import type { Finding } from './finding.ts';
 import { follow } from './follow.ts';
 import { followTerragrunt } from './follow-terragrunt.ts';
-import type { Module, Wanted } from './module.ts';
+import type { ConfigurationFile, Wanted } from './module.ts';
 import { lockedProviders } from './provider-rules.ts';
 import { type Place, readFiles } from './read-directory.ts';
 import { judge } from './rules.ts';
@@ -36,21 +37,22 @@ export async function readStacks(
     next.push(...(terragrunt?.stacks ?? []));
     const start = [{ directory: stack.value as string, isRoot: true }, ...(terragrunt?.sources ?? [])];
     const { modules, findings: followed } = await follow(place, start, wanted, read);
-    const files: Module = {
-      directory: stack.value,
-      isRoot: true,
-      files: terragrunt?.files ?? [],
-      text: () => undefined,
-    };
     findings.push(
       ...(terragrunt?.findings ?? []),
       ...followed,
       ...judge(modules, wanted),
-      ...filePaths(files, wanted),
+      ...(terragrunt?.files ?? []).flatMap(file => terragruntPaths(place, file, wanted)),
       ...(await readLock(place, wanted)),
     );
   }
   return findings;
+}
+
+/** Terragrunt's functions count from the file they stand in, also where it is included. */
+function terragruntPaths({ disk }: Place, file: ConfigurationFile, wanted: Wanted): Finding[] {
+  const directory = dirname(`/${file.file}`).slice(1);
+  const text = (path: string): string | undefined => disk.bytes(path)?.toString('utf8');
+  return filePaths({ directory, isRoot: true, files: [file], text }, { ...wanted, stack: directory });
 }
 
 /** The providers that a dependency lock file has installed. */
