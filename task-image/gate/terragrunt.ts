@@ -168,6 +168,6 @@ function dependencyDirectory({ body: { config_path: given } }: Block, place: Ter
   if (typeof given !== 'string' || (isRelative(given, place) && place.fileDirectory !== place.directory))
     return undefined;
   const path = saidPath(given, place);
-  const names = ['terragrunt.hcl', 'terragrunt.hcl.json'].map(name => `${path}/${name}`);
-  return names.some(name => place.entry(name) === 'file') ? path : undefined;
+  const isThere = ['terragrunt.hcl', 'terragrunt.hcl.json'].some(name => place.entry(`${path}/${name}`) === 'file');
+  return path !== undefined && isThere ? path : undefined;
 }

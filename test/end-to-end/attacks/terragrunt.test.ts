@@ -169,6 +169,36 @@ const detours: readonly (readonly [string, string, string, Readonly<Record<strin
   ['by-a-slash', reading('${dirname("${get_terragrunt_dir()}/y/")}/e.hcl'), 'y/e.hcl', { 'e.hcl': '' }],
 ];
 
+const copied: Attack['files'] = {
+  'terragrunt.hcl':
+    'include "r" {\n  path = find_in_parent_folders("root.hcl")\n}\nterraform {\n  source = "../../modules//m"\n}\n',
+  '/modules/m/main.tf': 'module "sub" {\n  source = "./sub"\n}\n',
+  '/modules/m/sub/main.tf': 'resource "terraform_data" "x" {}\n',
+  '/modules/unused/main.tf': 'data "external" "x" {}\n',
+};
+const remoteState = (address: string, name: string): Attack['files'] => ({
+  '/root.hcl': `remote_state {
+  backend  = "http"
+  generate = { path = "backend.tf", if_exists = "overwrite_terragrunt" }
+  config   = { address = "${address}/${name}" }
+}
+`,
+});
+
+const provisioner = 'resource "terraform_data" "y" {\n  provisioner "local-exec" {\n    command = "id"\n  }\n}\n';
+
+/** Stacks that Terragrunt copies together from two directories. */
+const copies = (address: string) =>
+  (
+    [
+      { name: 'copied', files: { ...copied, ...remoteState(address, 'copied') } },
+      {
+        name: 'copied-over',
+        files: { ...copied, ...remoteState(address, 'copied-over'), 'sub/more.tf': provisioner },
+      },
+    ] satisfies Attack[]
+  ).map(attack => ({ ...attack, stack: stack(address) }));
+
 const stack = (address: string) => ({
   binary: 'terragrunt',
   backend: { type: 'http', config: { address: `${address}/{repo}` } },
@@ -189,7 +219,7 @@ describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terra
     beforeAll(async () => {
       http = await startHttpBackend();
       const all = gated(http.url);
-      field = await battlefield([...all, ...all.map(withGateOpen), ...refused(http.url)]);
+      field = await battlefield([...all, ...all.map(withGateOpen), ...refused(http.url), ...copies(http.url)]);
     });
     afterAll(() => Promise.all([field?.stop(), http?.stop()]));
 
@@ -200,6 +230,17 @@ describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terra
     test.each(gated(''))('with $name gets nowhere where it is let in', async ({ name }) => {
       await heldByTheSandbox(field, named(gated(http.url), name));
       expect(http.requests.join('\n')).not.toContain('/other');
+    });
+
+    test('may take its module from a directory of the repository', async () => {
+      const { run, log } = await field.raid(named(copies(http.url), 'copied'));
+      expect({ state: run.state, log }).toMatchObject({ state: 'succeeded' });
+    });
+
+    test('brings nothing that was not read by laying the stack over its module', async () => {
+      const { run, log } = await field.raid(named(copies(http.url), 'copied-over'));
+      expect({ state: run.state, code: run.error?.code, log }).toMatchObject({ state: 'failed', code: 'E_GATE' });
+      expect(log).toContain('more.tf');
     });
 
     test('leaves nothing', () => nothingLeft(field.server));
