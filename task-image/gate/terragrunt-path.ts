@@ -66,8 +66,8 @@ type Answer = (place: TerragruntPlace, args: readonly string[]) => string | unde
 const functions: Readonly<Record<string, Answer>> = {
   find_in_parent_folders: (place, args) => {
     const [name] = args;
-    // Where nothing is found it would look above the repository before it takes the fallback.
-    if (args.length > 1 || (name !== undefined && !isPlainName(name))) return undefined;
+    // The second is a fallback. Before Terragrunt takes that, it looks above the repository.
+    if (args.length > 2 || (name !== undefined && !isPlainName(name))) return undefined;
     return nearestAbove(place, name === undefined ? ['terragrunt.hcl', 'terragrunt.hcl.json'] : [name]);
   },
   get_terragrunt_dir: ({ directory }, args) => (args.length === 0 ? rooted(directory) : undefined),

@@ -33,9 +33,11 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
     );
   const findings: Finding[] = [];
   /** The file that a text names. */
-  const existing = (block: Block, value: unknown, name: string): string[] => {
+  const existing = (block: Block, value: unknown, name: string, isOptional = false): string[] => {
     const path = typeof value === 'string' ? saidPath(value, place) : undefined;
-    if (path !== undefined && place.entry(path) === 'file') return [path];
+    const entry = path === undefined ? undefined : place.entry(path);
+    if (path !== undefined && entry === 'file') return [path];
+    if (path !== undefined && entry === undefined && isOptional) return [];
     findings.push(
       refused(block, 'it names a file that cannot be told from the repository', `${header(block)} ${name}`),
     );
@@ -70,7 +72,7 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
     const found = calls(text, judged);
     if (found === undefined)
       findings.push(refused(block, 'it calls too many functions to tell what they do', 'a text'));
-    return (found ?? []).flatMap(({ name, args: [first = ''] }) => {
+    return (found ?? []).flatMap(({ name, args: [first = '', ...others] }) => {
       const what = `${name}(…)`;
       if (name === 'run_cmd') findings.push(tunable(file, block, 'run-cmd', 'runs a program while planning', what));
       if (name === 'sops_decrypt_file') findings.push(refused(block, 'it decrypts with what the worker holds', what));
@@ -78,7 +80,7 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
         findings.push(refused(block, 'it reads a credential, or what may be one', what));
       // Files in the checkout may look like a repository of their own to git, and say where its root is.
       if (asksGit.test(name)) findings.push(refused(block, 'it asks git, and the checkout is no repository', what));
-      return name === 'read_terragrunt_config' ? existing(block, `\${${first}}`, what) : [];
+      return name === 'read_terragrunt_config' ? existing(block, `\${${first}}`, what, others.length > 0) : [];
     });
   });
   const stacks = blocks(root, 'dependency', 1).flatMap(block => {

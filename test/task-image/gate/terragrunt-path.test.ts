@@ -13,6 +13,8 @@ const templates = [
   '${find_in_parent_folders()}',
   '${find_in_parent_folders("env.hcl")}',
   '${ find_in_parent_folders( "a/b.hcl" , ) }',
+  '${find_in_parent_folders("env.hcl", "fallback.hcl")}',
+  '${find_in_parent_folders("missing.hcl", "fallback.hcl")}',
   '${find_in_parent_folders("twice")}',
   '${dirname(find_in_parent_folders("root.hcl"))}/x y',
   '${dirname("${dirname(find_in_parent_folders("env.hcl"))}/x")}',
@@ -80,5 +82,5 @@ test.skipIf(!toolOnPath('terragrunt')).each([
     if (text !== undefined) expect.soft(text, template).toBe(rendered.inputs[`a${at}`]);
     return text !== undefined;
   });
-  expect(understood.length).toBeGreaterThan(8);
+  expect(understood.length).toBeGreaterThan(10);
 });

@@ -121,6 +121,9 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
     'include "root" {}',
     'locals { x = read_terragrunt_config(local.x) }',
     'locals { x = read_terragrunt_config(find_in_parent_folders("a.hcl") + dirname("x")) }',
+    'locals { x = read_terragrunt_config("missing.hcl") }',
+    { 'terragrunt.hcl': 'locals { x = read_terragrunt_config("d", {}) }', 'prod/vpc/d/terragrunt.hcl': '' },
+    'locals { x = read_terragrunt_config(find_in_parent_folders("missing.hcl", "x.hcl"), {}) }',
     'dependency "x" { config_path = local.x }',
     'dependency "x" { config_path = "/prod/other" }',
     'dependency "x" { config_path = "../../network/missing" }',
@@ -194,6 +197,8 @@ test('lets an ordinary stack of Terragrunt through', async () => {
 include "env" { path = "\${get_terragrunt_dir()}/../../_env/app.hcl" }
 locals {
   env    = read_terragrunt_config(find_in_parent_folders("env.hcl"))
+  common = read_terragrunt_config(find_in_parent_folders("env.hcl", "none.hcl"))
+  maybe  = read_terragrunt_config("maybe.hcl", { locals = {} })
   region = get_env("REGION", "eu-west-1")
 }
 terraform { source = "../../modules//m" }
