@@ -1,16 +1,17 @@
 /** Reads a stack's Terragrunt files: its own, what they include and read, and the stacks whose outputs they use. */
 import { dirname } from 'node:path/posix';
 import type { Finding } from './finding.ts';
-import { type Called, calledModule } from './follow.ts';
+import { calledModule } from './follow.ts';
 import type { ConfigurationFile, Wanted } from './module.ts';
 import { type Place, readFiles } from './read-directory.ts';
 import { terragruntFile } from './terragrunt.ts';
+import { type CopiedSource, copiedSource } from './terragrunt-copy.ts';
 import type { TerragruntPlace } from './terragrunt-path.ts';
 
 export interface FollowedTerragrunt {
   readonly files: readonly ConfigurationFile[];
-  /** Directories of configuration that they name. */
-  readonly sources: readonly Called[];
+  /** Directories of this repository that they would have copied. */
+  readonly sources: readonly CopiedSource[];
   /** Further stacks that Terragrunt would look into. */
   readonly stacks: readonly string[];
   readonly findings: readonly Finding[];
@@ -28,7 +29,7 @@ export async function followTerragrunt(place: Place, wanted: Wanted): Promise<Fo
   const entry: TerragruntPlace['entry'] = path =>
     place.disk.bytes(path) !== undefined ? 'file' : place.disk.files(path) && 'directory';
   const files: ConfigurationFile[] = [];
-  const sources: Called[] = [];
+  const sources: CopiedSource[] = [];
   const stacks: string[] = [];
   const findings: Finding[] = [];
   const seen = new Set<string>();
@@ -55,7 +56,8 @@ export async function followTerragrunt(place: Place, wanted: Wanted): Promise<Fo
           const called = registrySource(block, source);
           const answer = calledModule(place, file.file, called.block, called.source, directory, wanted);
           findings.push(...answer.findings);
-          sources.push(...answer.calls.map(one => ({ ...one, isRoot: true })));
+          const copied = answer.calls.length === 0 ? undefined : copiedSource(called.source ?? '', directory);
+          if (copied !== undefined) sources.push(copied);
         }
       }
     }

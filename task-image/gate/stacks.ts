@@ -11,6 +11,7 @@ import type { ConfigurationFile, Wanted } from './module.ts';
 import { lockedProviders } from './provider-rules.ts';
 import { type Place, readFiles } from './read-directory.ts';
 import { judge } from './rules.ts';
+import { type CopiedSource, copyOf } from './terragrunt-copy.ts';
 
 /** The stack and, for Terragrunt, those whose outputs it uses: each held against its own backend. `read` is added to. */
 export async function readStacks(
@@ -35,8 +36,9 @@ export async function readStacks(
     };
     const terragrunt = settings.binary === 'terragrunt' ? await followTerragrunt(place, wanted) : undefined;
     next.push(...(terragrunt?.stacks ?? []));
-    const start = [{ directory: stack.value as string, isRoot: true }, ...(terragrunt?.sources ?? [])];
-    const { modules, findings: followed } = await follow(place, start, wanted, read);
+    const start = { directory: stack.value as string, isRoot: true };
+    const { modules, findings: followed } = await follow(place, [start], wanted, read);
+    for (const source of terragrunt?.sources ?? []) findings.push(...(await readCopy(place, source, wanted)));
     findings.push(
       ...(terragrunt?.findings ?? []),
       ...followed,
@@ -46,6 +48,15 @@ export async function readStacks(
     );
   }
   return findings;
+}
+
+/** Terragrunt's source with the stack laid over it, told by where the source lies. */
+async function readCopy(place: Place, source: CopiedSource, wanted: Wanted): Promise<Finding[]> {
+  const disk = copyOf(place.disk, source, wanted.stack);
+  const start = { directory: source.directory, isRoot: true };
+  const copy: Place = { ...place, disk, prefix: source.root === '' ? '' : `${source.root}/` };
+  const { modules, findings } = await follow(copy, [start], wanted, new Set());
+  return [...findings, ...judge(modules, wanted)];
 }
 
 /** Terragrunt's functions count from the file they stand in, also where it is included. */
