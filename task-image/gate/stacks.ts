@@ -35,18 +35,24 @@ export async function readStacks(
     const terragrunt = settings.binary === 'terragrunt' ? await followTerragrunt(place, wanted) : undefined;
     next.push(...(terragrunt?.stacks ?? []));
     const start = [{ directory: stack.value as string, isRoot: true }, ...(terragrunt?.sources ?? [])];
-    const { modules, findings: followed } = await follow(place, start, wanted, read);
+    // Of this stack alone: what another calls as a module has not been held to the rules of a root.
+    const own = new Set<string>();
+    const { modules, findings: followed } = await follow(place, start, wanted, own);
+    for (const directory of own) read.add(directory);
     const files: Module = {
       directory: stack.value,
       isRoot: true,
       files: terragrunt?.files ?? [],
+      tests: [],
+      values: [],
+      names: directory => place.disk.files(directory) ?? [],
       text: () => undefined,
     };
     findings.push(
       ...(terragrunt?.findings ?? []),
       ...followed,
       ...judge(modules, wanted),
-      ...filePaths(files, wanted),
+      ...filePaths([files], wanted),
       ...(await readLock(place, wanted)),
     );
   }
