@@ -44,31 +44,31 @@ export function calls(text: string, wanted: RegExp): Call[] | undefined {
     // A comment that does not end here may hide anything.
     if (at === rest.length && isLong) return undefined;
     if (rest[at] !== '(') continue;
-    const { args, isClosed } = readArguments(rest, at + 1);
-    const isCut = isLong && !isClosed;
+    const { args, isEnded } = readArguments(rest, at + 1);
+    const isCut = isLong && !isEnded;
     if (isCut && args.length === 1) return undefined;
     found.push({ name: name[0], args: isCut ? args.slice(0, -1) : args, isCut });
   }
   return found;
 }
 
-/** What does not come to an end is given out as the last of them. */
-function readArguments(text: string, from: number): { readonly args: string[]; readonly isClosed: boolean } {
+/** What is no argument, or does not come to an end in the text, is given out as the last of them. */
+function readArguments(text: string, from: number): { readonly args: string[]; readonly isEnded: boolean } {
   const args: string[] = [];
   let start = from;
   try {
     for (;;) {
       start = skipSpace(text, start, true);
       const end = skipLines(text, start);
-      if (text[end] !== ')' && text[end] !== ',') break;
+      if (text[end] !== ')' && text[end] !== ',')
+        return { args: [...args, text.slice(start)], isEnded: text[end] !== undefined };
       args.push(text.slice(start, end).trim());
-      if (text[end] === ')') return { args, isClosed: true };
+      if (text[end] === ')') return { args, isEnded: true };
       start = end + 1;
     }
   } catch {
-    // Given out below.
+    return { args: [...args, text.slice(start)], isEnded: false };
   }
-  return { args: [...args, text.slice(start)], isClosed: false };
 }
 
 /** Between brackets a line end ends nothing. */
@@ -88,7 +88,12 @@ export interface Template {
 
 /** Every text in an expression at every depth; one that cannot be told apart from the rest is given out with it. */
 export const templates = (expression: string): Template[] =>
-  templatesIn(expression).flatMap(one => [one, ...inner(one).flatMap(({ text }) => templates(text))]);
+  templatesIn(expression).flatMap(one => [
+    one,
+    ...inner(one).flatMap(({ text, isWhole }) =>
+      templates(text).map(below => ({ ...below, isWhole: isWhole && below.isWhole })),
+    ),
+  ]);
 
 /** The expressions of a template, and whether it may become what they say. */
 export const inner = ({ parts, isWhole }: Template): { readonly text: string; readonly isWhole: boolean }[] =>
