@@ -1,16 +1,25 @@
 /** Reads JSON that means the same to every reader: what parsers understand in different ways is refused. */
 import { ok, type Result, refuse } from './contract/error.ts';
 
-const maxDepth = 16;
+export interface JsonLimits {
+  readonly maxDepth: number;
+  readonly forbiddenKeys: ReadonlySet<string>;
+}
+
+/** Of what is sent to a door. */
+const bodyLimits: JsonLimits = {
+  maxDepth: 16,
+  forbiddenKeys: new Set(['__proto__', 'constructor', 'prototype']),
+};
 
 /** Refuses (E_JSON) bad UTF-8, a byte order mark, keys given twice, keys of prototypes, lone surrogates, deep nesting. */
-export function parseStrictJson(body: Uint8Array | string): Result<unknown> {
+export function parseStrictJson(body: Uint8Array | string, limits = bodyLimits): Result<unknown> {
   const text = decode(body);
   if (text === undefined) return refuse('E_JSON', 'the body is not UTF-8');
   if (text.startsWith('\ufeff')) return refuse('E_JSON', 'the body starts with a byte order mark');
   const value = parse(text);
   if (value === undefined) return refuse('E_JSON', 'the body is not one JSON value');
-  const counted = countKeys(value, 0);
+  const counted = countKeys(value, 0, limits);
   if (typeof counted === 'string') return refuse('E_JSON', counted);
   if (counted !== countWrittenKeys(text)) return refuse('E_JSON', 'an object has the same key twice');
   return ok(value);
@@ -35,23 +44,21 @@ function parse(text: string): unknown {
 }
 
 /** All keys at every depth, or what is wrong. The recursion ends at the depth that is refused. */
-function countKeys(value: unknown, depth: number): number | string {
+function countKeys(value: unknown, depth: number, limits: JsonLimits): number | string {
   if (typeof value === 'string' && !value.isWellFormed()) return 'a text has half of a character pair';
   if (typeof value !== 'object' || value === null) return 0;
-  if (depth === maxDepth) return `the body is nested deeper than ${maxDepth} levels`;
+  if (depth === limits.maxDepth) return `the body is nested deeper than ${depth} levels`;
   const keys = Array.isArray(value) ? [] : Object.keys(value);
   if (keys.some(key => !key.isWellFormed())) return 'a key has half of a character pair';
-  if (keys.some(key => forbidden.has(key))) return 'a key has a name that prototypes use';
+  if (keys.some(key => limits.forbiddenKeys.has(key))) return 'a key has a name that prototypes use';
   let count = keys.length;
   for (const inner of Object.values(value)) {
-    const found = countKeys(inner, depth + 1);
+    const found = countKeys(inner, depth + 1, limits);
     if (typeof found === 'string') return found;
     count += found;
   }
   return count;
 }
-
-const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** `JSON.parse` keeps the last of two equal keys, so more keys written than kept means one was lost. `text` is valid JSON. */
 function countWrittenKeys(text: string): number {

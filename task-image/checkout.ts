@@ -2,7 +2,9 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CanonicalPath } from '../policies/path.ts';
+import { quote } from '../policies/quote.ts';
 import { coneOf, isConfiguration, needsOf } from './closure.ts';
+import { Failure } from './failure.ts';
 import type { Git } from './git.ts';
 
 export async function checkout(git: Git, clone: string, commit: string, path: CanonicalPath): Promise<void> {
@@ -38,5 +40,12 @@ function configuration(directory: string): Map<string, string> {
   const files = readdirSync(directory, { withFileTypes: true }).filter(
     entry => entry.isFile() && isConfiguration(entry.name),
   );
-  return new Map(files.map(({ name }) => [name, readFileSync(join(directory, name), 'utf8')]));
+  return new Map(files.map(({ name }) => [name, text(directory, name)]));
+}
+
+/** A name that is not UTF-8 is told with a mark in it, and nothing is found by that. */
+function text(directory: string, name: string): string {
+  const file = join(directory, name);
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  throw new Failure('E_GATE', `the name of ${quote(name)} is not UTF-8`, 'rename it in git');
 }

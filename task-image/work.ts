@@ -57,7 +57,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     path: request.path,
     repository,
     settings,
-    openReader: () => openReader(control, places),
+    openReader: () => openReader(control, places, isolation),
   });
   await control.phase('gate');
   guard(control);
@@ -79,8 +79,11 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
 
-const openReader = ({ claimed }: Control, { cacheDir }: Places): HclReader =>
-  hclReader({ runId: claimed.run, ...(cacheDir === undefined ? {} : { cacheDir: join(cacheDir, 'hcl') }) });
+/** What planned code could write is not believed: where nothing keeps it away, readings are not kept. */
+const openReader = ({ claimed }: Control, { cacheDir }: Places, { kind }: Isolation): HclReader => {
+  const isKept = cacheDir !== undefined && kind !== 'none';
+  return hclReader({ runId: claimed.run, ...(isKept ? { cacheDir: join(cacheDir, 'hcl') } : {}) });
+};
 
 /** The same pure policy as at the door, on the record as it was claimed. */
 function reviewed({ claimed: { policy, request, repoName: repo, asker } }: Control): Reviewed {

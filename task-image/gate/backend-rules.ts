@@ -13,6 +13,10 @@ export const backend: Rule = ({ files, isRoot }, { settings }) =>
       ...blocks(terraform, 'cloud', 0).map(block =>
         finding(file, block, 'backend', 'keeps the state in, and runs in, HCP Terraform', leaveOut),
       ),
+      // What it asks for keys is asked at `init`, with what the run was given.
+      ...blocks(terraform, 'encryption', 0).map(block =>
+        finding(file, block, 'backend', 'encrypts the state and plans with keys of its own choice', leaveOut),
+      ),
     ]),
   );
 
@@ -93,6 +97,7 @@ export const overrides: Rule = ({ files }) =>
           ...blocks(terraform, 'required_providers', 0),
         ]),
         ...blocks(root, 'provider', 1),
+        ...blocks(root, 'module', 1).filter(({ body }) => 'source' in body || 'version' in body),
       ].map(block =>
         finding(file, block, 'override', 'replaces what another file says', 'write it in the file that it replaces'),
       ),

@@ -3,28 +3,30 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Disk {
-  /** The names of the files in a directory; undefined where there is none. */
-  readonly files: (directory: string) => string[] | undefined;
-  /** The start of a file, up to the most that is ever read; undefined where there is none. */
+  /** The names in a directory that are of no directory, readable or not; undefined where there is no directory. */
+  readonly files: (directory: string) => readonly string[] | undefined;
+  /** The start of a file, up to one more than the most that is taken; undefined where none can be read. */
   readonly bytes: (path: string) => Buffer | undefined;
 }
 
-/** One more than what is taken, so that a larger file is seen to be larger. */
-const mostBytes = 1024 * 1024 + 1;
+/** Of a file. */
+export const mostBytes = 1024 * 1024;
 
+/** INVARIANT: a name with this in it may stand for any that is not UTF-8, so it is the name of nothing that can be read. */
+export const noText = '\ufffd';
+
+/** What lies there is taken to stay as it is: each directory is listed once. */
 export function diskBelow(root: string): Disk {
+  const listings = new Map<string, readonly string[] | undefined>();
   return {
     files: directory => {
-      try {
-        return readdirSync(join(root, directory)).filter(name => isFile(join(root, directory, name)));
-      } catch {
-        return undefined;
-      }
+      if (!listings.has(directory)) listings.set(directory, listing(join(root, directory)));
+      return listings.get(directory);
     },
     bytes: path => {
       const file = join(root, path);
-      if (!isFile(file)) return undefined;
-      const buffer = Buffer.alloc(Math.min(statSync(file).size, mostBytes));
+      if (path.includes(noText) || !isFile(file)) return undefined;
+      const buffer = Buffer.alloc(Math.min(statSync(file).size, mostBytes + 1));
       const descriptor = openSync(file, 'r');
       try {
         return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
@@ -33,6 +35,17 @@ export function diskBelow(root: string): Disk {
       }
     },
   };
+}
+
+function listing(directory: string): string[] | undefined {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter(entry => !entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 function isFile(file: string): boolean {

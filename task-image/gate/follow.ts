@@ -4,7 +4,7 @@ import { type Block, blocks, listed, literal } from '../hcl/document.ts';
 import { type Finding, finding } from './finding.ts';
 import type { Module, Wanted } from './module.ts';
 import { moduleSource } from './module-source.ts';
-import { configurationFiles, type Place, readFiles } from './read-directory.ts';
+import { configurationFiles, type Place, readFiles, testFiles, valueFiles } from './read-directory.ts';
 
 /** A directory to read, and what calls it. */
 export interface Called {
@@ -27,10 +27,11 @@ export async function follow(
   const modules: Module[] = [];
   const findings: Finding[] = [];
   for (let next = start; next.length > 0; ) {
-    const fresh = next.filter(
-      ({ directory }, at) => !read.has(directory) && next.findIndex(one => one.directory === directory) === at,
-    );
-    for (const { directory } of fresh) read.add(directory);
+    const fresh = next.filter(({ directory }) => {
+      const isRead = read.has(directory);
+      read.add(directory);
+      return !isRead;
+    });
     const rounds = await Promise.all(fresh.map(called => readModule(place, called, wanted)));
     for (const round of rounds) {
       modules.push(round.module);
@@ -43,17 +44,30 @@ export async function follow(
 
 async function readModule(place: Place, { directory, isRoot }: Called, wanted: Wanted) {
   const { disk } = place;
-  const paths = configurationFiles(disk, directory, wanted.settings.binary) ?? [];
-  const { files, findings } = await readFiles(place, paths);
-  const module: Module = { directory, isRoot, files, text: path => disk.bytes(path)?.toString('utf8') };
-  const called = files.flatMap(({ file, root }) =>
-    blocks(root, 'module', 1).flatMap(block =>
-      listed(block.body.source).map(source => calledModule(place, file, block, literal(source), directory, wanted)),
+  const { binary } = wanted.settings;
+  const { files, findings } = await readFiles(place, configurationFiles(disk, directory, binary) ?? []);
+  const tests = await readFiles(place, isRoot ? testFiles(disk, directory, binary) : []);
+  const values = await readFiles(place, isRoot ? valueFiles(disk, directory) : []);
+  const called = [
+    ...files.flatMap(({ file, root }) => blocks(root, 'module', 1).map(block => ({ file, block }))),
+    ...tests.files.flatMap(({ file, root }) =>
+      blocks(root, 'run', 1).flatMap(run => blocks(run, 'module', 0).map(block => ({ file, block }))),
     ),
+  ].flatMap(({ file, block }) =>
+    listed(block.body.source).map(source => calledModule(place, file, block, literal(source), directory, wanted)),
   );
+  const module: Module = {
+    directory,
+    isRoot,
+    files,
+    tests: tests.files,
+    values: values.files,
+    names: path => disk.files(path) ?? [],
+    text: path => disk.bytes(path)?.toString('utf8'),
+  };
   return {
     module,
-    findings: [...findings, ...called.flatMap(one => one.findings)],
+    findings: [findings, tests.findings, values.findings, ...called.map(one => one.findings)].flat(),
     calls: called.flatMap(one => one.calls),
   };
 }

@@ -54,7 +54,8 @@ const plainPath = String.raw`[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*`;
 /** Address, directory in it, and the only parameter there may be. */
 const gitSource = new RegExp(String.raw`^(.+?)(?://(${plainPath}))?(?:\?ref=([\w./+-]+))?$`);
 const commit = /^[0-9a-f]{40}$/;
-const versionTag = /^(?:[\w.-]+[/-])?v?\d+\.\d+(?:\.\d+){0,2}(?:[-+][\w.-]+)?$/;
+/** Behind a slash only whole: `feature/1.2` is a branch. */
+const versionTag = /^(?:(?:[\w.-]+-)?v?\d+\.\d+(?:\.\d+){0,2}|[\w.-]+\/v\d+\.\d+\.\d+)(?:[-+][\w.-]+)?$/;
 
 function gitPlace(source: string): RemotePlace | undefined {
   // The two slashes of the scheme are not those before the directory.
@@ -67,7 +68,8 @@ function gitPlace(source: string): RemotePlace | undefined {
 
 /** One form for all that mean one repository; undefined for what is fetched by anything but git over https or ssh. */
 function gitAddress(text: string): string | undefined {
-  if (/[/:]\./.test(text)) return undefined;
+  // Behind two slashes is a directory in it, for whoever fetches it.
+  if (/[/:]\.|[^:]\/\//.test(text)) return undefined;
   const path = String.raw`([\w~-][\w.~/-]*?)(?:\.git)?/?$`;
   const host = '([A-Za-z0-9][A-Za-z0-9.-]*)';
   const scp = new RegExp(String.raw`^(?:git::)?([\w-]+)@${host}:(?!\d+/)/?${path}`).exec(text);

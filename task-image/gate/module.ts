@@ -15,6 +15,12 @@ export interface Module {
   readonly files: readonly ConfigurationFile[];
   /** The stack itself, and not a module of it. */
   readonly isRoot: boolean;
+  /** What `init` reads of its tests, if it is a root. */
+  readonly tests: readonly ConfigurationFile[];
+  /** What gives values to its variables, if it is a root. */
+  readonly values: readonly ConfigurationFile[];
+  /** The names of the files in a directory that is counted from where `directory` is. */
+  readonly names: (directory: string) => readonly string[];
   /** A file below the root that `directory` is counted from, undefined where there is none. */
   readonly text: (path: string) => string | undefined;
 }

@@ -7,10 +7,11 @@ export const programs: Rule = ({ files }) => files.flatMap(file => [...sources(f
 
 /** Types that run a program that the configuration names. */
 const running = /^(?:external|local_command)$/i;
-const requesting = /^http$/i;
+/** Types that ask a host that the configuration names. */
+const requesting = /^(?:http|tls_certificate|dns_\w+)$/i;
 
 function sources({ file, root }: ConfigurationFile): Finding[] {
-  const found = typedBlocks(root).flatMap(block => {
+  return typedBlocks(root).flatMap(block => {
     const [type = ''] = block.labels;
     if (running.test(type)) return [tunable(file, block, 'external-data', 'runs a program while planning')];
     if (requesting.test(type)) return [tunable(file, block, 'http-data', 'sends requests to any host while planning')];
@@ -18,17 +19,6 @@ function sources({ file, root }: ConfigurationFile): Finding[] {
       tunable(file, block, 'external-data', 'runs a program to render a chart', `${header(block)} postrender`),
     );
   });
-  // OpenTofu's state encryption may ask a program for its keys.
-  const encryption = blocks(root, 'terraform', 0).flatMap(terraform =>
-    blocks(terraform, 'encryption', 0).flatMap(inner =>
-      ['key_provider', 'method'].flatMap(type => blocks(inner, type, 2)),
-    ),
-  );
-  const external = encryption.filter(({ labels: [type = ''] }) => running.test(type));
-  return [
-    ...found,
-    ...external.map(block => tunable(file, block, 'external-data', 'runs a program to encrypt the state')),
-  ];
 }
 
 function provisioners({ file, root }: ConfigurationFile): Finding[] {

@@ -1,4 +1,4 @@
-/** Which providers a module uses, by name or by implication, and what its provider blocks bring along. */
+/** Which providers a module uses, by name or by implication. */
 import type { StackSettings } from '../../policies/allowlist.ts';
 import { quote } from '../../policies/quote.ts';
 import { type Block, blocks, isBody, listed, literal } from '../hcl/document.ts';
@@ -17,10 +17,12 @@ interface Use {
   readonly isImplied?: boolean;
 }
 
-export const providers: Rule = ({ files }, { settings }) => {
+export const providers: Rule = ({ files, tests }, { settings }) => {
   const required = files.flatMap(requiredProviders);
   const sourced = new Set(required.map(({ name }) => name));
-  const implied = files.flatMap(impliedProviders).filter(({ name }) => name === undefined || !sourced.has(name));
+  const implied = [...files, ...tests]
+    .flatMap(impliedProviders)
+    .filter(({ name }) => name === undefined || !sourced.has(name));
   return [
     ...required,
     ...implied.map(use => ({
@@ -52,7 +54,7 @@ function requiredProviders({ file, root }: ConfigurationFile): (Use & { readonly
     .flatMap(terraform => blocks(terraform, 'required_providers', 0))
     .flatMap(block =>
       Object.entries(block.body).flatMap(([name, value]) =>
-        listed(value).map(given => ({
+        (name === comment ? [] : listed(value)).map(given => ({
           file,
           block,
           name,
@@ -62,6 +64,9 @@ function requiredProviders({ file, root }: ConfigurationFile): (Use & { readonly
       ),
     );
 }
+
+/** In JSON, what Terraform passes over. */
+const comment = '//';
 
 /** A text alone is a version, as it was written before there were sources. */
 function sourceOf(name: string, given: unknown): string | undefined {
@@ -75,7 +80,7 @@ function sourceOf(name: string, given: unknown): string | undefined {
 function impliedProviders({ file, root }: ConfigurationFile): (Omit<Use, 'source'> & { name: string | undefined })[] {
   const use = (block: Block, name: string | undefined) => ({ file, block, what: header(block), name });
   return [
-    ...blocks(root, 'provider', 1).map(block => use(block, block.labels[0])),
+    ...['provider', 'mock_provider'].flatMap(type => blocks(root, type, 1)).map(block => use(block, block.labels[0])),
     ...[...typedBlocks(root), ...blocks(root, 'import', 0)].flatMap(block => {
       const given = listed(block.body.provider);
       if (given.length > 0) return given.map(one => use(block, localName(one)));
@@ -92,36 +97,3 @@ function impliedProviders({ file, root }: ConfigurationFile): (Omit<Use, 'source
 /** `aws` for a reference like `aws.west`. */
 const localName = (value: unknown): string | undefined =>
   typeof value === 'string' ? /^(?:\$\{\s*)?([A-Za-z][\w-]*)\b/.exec(value)?.[1] : undefined;
-
-/** Arguments with which a provider stops using what the run was given. */
-const credentials =
-  /token|passw(?:or)?d|passphrase|secret|credential|private_key|client_(?:key|certificate)|access_key|api_?key|profile|assume_role|impersonat|endpoint|^shared_|proxy|^exec$|config_paths?|auth_login|ca_bundle|^role_arn$/i;
-
-/** What bears such a name and gives nothing away. */
-const harmless = /^(?:skip_|use_fips|use_dualstack|default_tags$|ignore_tags$|default_labels$|features$)/;
-
-/** INVARIANT: what is nested is looked at too, in blocks, objects and `dynamic` alike. */
-export const providerCredentials: Rule = ({ files }) =>
-  files.flatMap(({ file, root }) =>
-    blocks(root, 'provider', 1).flatMap(block =>
-      namesBelow(block.body)
-        .filter(name => credentials.test(name))
-        .map(name =>
-          tunable(
-            file,
-            block,
-            'provider-credentials',
-            'takes the provider away from what the run was given',
-            `${header(block)} ${quote(name)}`,
-          ),
-        ),
-    ),
-  );
-
-function namesBelow(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(namesBelow);
-  if (!isBody(value)) return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    harmless.test(name) || inner === null ? [] : [name, ...namesBelow(inner)],
-  );
-}

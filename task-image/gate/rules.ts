@@ -4,10 +4,13 @@ import { filePaths } from './file-path.ts';
 import type { Finding } from './finding.ts';
 import type { Module, Rule, Wanted } from './module.ts';
 import { programs } from './programs.ts';
-import { providerCredentials, providers } from './provider-rules.ts';
+import { providerCredentials } from './provider-credentials.ts';
+import { providers } from './provider-rules.ts';
 import { remoteState } from './remote-state.ts';
 
-export const judge = (modules: readonly Module[], wanted: Wanted): Finding[] =>
-  modules.flatMap(module => rules.flatMap(rule => rule(module, wanted)));
+export const judge = (modules: readonly Module[], wanted: Wanted): Finding[] => [
+  ...modules.flatMap(module => rules.flatMap(rule => rule(module, wanted))),
+  ...filePaths(modules, wanted),
+];
 
-const rules: readonly Rule[] = [providers, providerCredentials, programs, backend, overrides, remoteState, filePaths];
+const rules: readonly Rule[] = [providers, providerCredentials, programs, backend, overrides, remoteState];

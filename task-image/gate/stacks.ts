@@ -7,7 +7,7 @@ import { filePaths } from './file-path.ts';
 import type { Finding } from './finding.ts';
 import { follow } from './follow.ts';
 import { followTerragrunt } from './follow-terragrunt.ts';
-import type { ConfigurationFile, Wanted } from './module.ts';
+import type { ConfigurationFile, Module, Wanted } from './module.ts';
 import { lockedProviders } from './provider-rules.ts';
 import { type Place, readFiles } from './read-directory.ts';
 import { judge } from './rules.ts';
@@ -37,7 +37,10 @@ export async function readStacks(
     const terragrunt = settings.binary === 'terragrunt' ? await followTerragrunt(place, wanted) : undefined;
     next.push(...(terragrunt?.stacks ?? []));
     const start = { directory: stack.value as string, isRoot: true };
-    const { modules, findings: followed } = await follow(place, [start], wanted, read);
+    // Of this stack alone: what another calls as a module has not been held to the rules of a root.
+    const own = new Set<string>();
+    const { modules, findings: followed } = await follow(place, [start], wanted, own);
+    for (const directory of own) read.add(directory);
     for (const source of terragrunt?.sources ?? []) findings.push(...(await readCopy(place, source, wanted)));
     findings.push(
       ...(terragrunt?.findings ?? []),
@@ -62,8 +65,16 @@ async function readCopy(place: Place, source: CopiedSource, wanted: Wanted): Pro
 /** Terragrunt's functions count from the file they stand in, also where it is included. */
 function terragruntPaths({ disk }: Place, file: ConfigurationFile, wanted: Wanted): Finding[] {
   const directory = dirname(`/${file.file}`).slice(1);
-  const text = (path: string): string | undefined => disk.bytes(path)?.toString('utf8');
-  return filePaths({ directory, isRoot: true, files: [file], text }, { ...wanted, stack: directory });
+  const module: Module = {
+    directory,
+    isRoot: true,
+    files: [file],
+    tests: [],
+    values: [],
+    names: where => disk.files(where) ?? [],
+    text: path => disk.bytes(path)?.toString('utf8'),
+  };
+  return filePaths([module], { ...wanted, stack: directory });
 }
 
 /** The providers that a dependency lock file has installed. */

@@ -14,7 +14,7 @@ export interface ReadingCache {
 }
 
 /** Goes up with the parser, and with whatever else changes a reading. */
-const version = 'hcl2json 0.24.0, 1';
+const version = 'hcl2json 0.24.0, 2';
 const mostEntries = 2000;
 
 export function readingCache(directory: string | undefined, most = mostEntries): ReadingCache {

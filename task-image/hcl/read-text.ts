@@ -32,21 +32,33 @@ function decoded(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Configuration is deeper than what is sent to a door, and its keys may be anybody's tags. */
+const limits = { maxDepth: 100, forbiddenKeys: new Set(['__proto__']) };
+/** Names on the ways to all blocks. */
+const mostSteps = 1_000_000;
+
 function readJson(bytes: Uint8Array, text: string): Document {
-  const parsed = parseStrictJson(bytes);
+  const parsed = parseStrictJson(bytes, limits);
   if (!parsed.ok) throw new Unreadable(parsed.problem.message.replace('the body', 'it'), 0);
   if (!isBody(parsed.value)) throw new Unreadable('it is not an object', 0);
-  return { body: parsed.value, places: objectPlaces(text) };
+  return { body: parsed.value, places: fewEnough(objectPlaces(text)) };
 }
 
 /** Structure first: it stops at a depth at which the parser would take the process with it. */
-async function readHcl(text: string, parse: HclParser): Promise<Document> {
-  const places = blockHeaders(text);
+async function readHcl(marked: string, parse: HclParser): Promise<Document> {
+  // Terraform passes over one byte order mark in HCL, and over none in JSON.
+  const text = marked.replace(/^\ufeff/, '');
+  const places = fewEnough(blockHeaders(text));
   const body = JSON.parse(await parse(text)) as unknown;
   if (!isBody(body)) throw new Unreadable('it has no arguments and no blocks', 0);
   const lost = lostPlace(body, places);
   if (lost) throw new Unreadable(`the block \`${lost.path.join(' ')}\` is read in two ways`, 0);
   return { body, places };
+}
+
+function fewEnough(places: readonly Place[]): readonly Place[] {
+  if (places.reduce((sum, { path }) => sum + path.length, 0) <= mostSteps) return places;
+  throw new Unreadable('it has too many blocks', 0);
 }
 
 /** INVARIANT: no block of the source is missing in the tree. */

@@ -46,6 +46,14 @@ describe('parseStrictJson', () => {
     expect(parse(nested(16)).ok).toBe(true);
   });
 
+  test('reads what it is told to read, and no more', () => {
+    const limits = { maxDepth: 20, forbiddenKeys: new Set(['__proto__']) };
+    expect(parseStrictJson(nested(20), limits).ok).toBe(true);
+    expect(parseStrictJson(nested(21), limits).ok).toBe(false);
+    expect(parseStrictJson('{"constructor": 1}', limits).ok).toBe(true);
+    expect(parseStrictJson('{"__proto__": 1}', limits).ok).toBe(false);
+  });
+
   test('takes quotes and colons inside texts for text', () => {
     expect(parse('{"a": "\\"b\\": 1, \\"a\\": 2", "\\"a\\":": ":"}').ok).toBe(true);
   });

@@ -109,5 +109,9 @@ function change(path: string, entry: Entry): string {
 
 const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`;
 
-/** git's C-style quoting: a hostile file name may hold quotes, backslashes and line feeds. */
-const quoted = (path: string) => `"${path.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`;
+/** git's C-style quoting: a hostile file name may hold quotes, backslashes, line feeds and, as \udc80 to \udcff, bytes. */
+const quoted = (path: string) =>
+  `"${path
+    .replace(/["\\]/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replace(/[\udc80-\udcff]/g, half => `\\${(half.charCodeAt(0) - 0xdc00).toString(8)}`)}"`;

@@ -97,6 +97,13 @@ test('goes on when a module is not there: Terraform says it better', async () =>
   expect(has('prod/vpc/main.tf')).toBe(true);
 });
 
+test('stops at a file whose name is not UTF-8: Terraform would read what nobody here can', async () => {
+  const files = { 'prod/vpc/main.tf': '', 'prod/vpc/\udcff.tf': '' };
+  await expect(checkedOut(files)).rejects.toMatchObject({
+    problem: { code: 'E_GATE', message: 'the name of `\\ufffd.tf` is not UTF-8' },
+  });
+});
+
 test.each([
   ['a file', { 'prod/vpc/page': '<html>', 'modules/page': '<html>' }],
   ['a symbolic link', { 'prod/vpc/page': { link: '../app' }, 'modules/page': { link: '../app' } }],

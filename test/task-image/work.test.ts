@@ -24,7 +24,12 @@ interface Started {
 }
 
 /** A worker on a stack that is in this repository, at a door that agrees to everything. */
-async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, mayBeLocal = true): Promise<Started> {
+async function start(
+  stack: string | Pipe,
+  differences: Partial<Claimed> = {},
+  mayBeLocal = true,
+  how = isolation,
+): Promise<Started> {
   const [text, shown] = typeof stack === 'string' ? [stack, { paths: ['prod/**'] }] : [stack.stack, stack.shown];
   const stacks = [shown];
   const repository = bareRepository(join(temporaryDirectory('repo'), 'infra.git'), { 'prod/vpc/main.tf': text });
@@ -38,9 +43,10 @@ async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, m
     cloneDir: join(directory, 'clone'),
     dataDir: join(directory, 'data'),
     path: process.env.PATH ?? '/usr/bin:/bin',
+    cacheDir: join(directory, 'cache'),
     ...(mayBeLocal ? { stateFile: join(temporaryDirectory('state'), 'x.tfstate') } : {}),
   };
-  return { control, places, done: work(control, places, isolation) };
+  return { control, places, done: work(control, places, how) };
 }
 
 /** Waits until Terraform plans, and holds it there. */
@@ -71,6 +77,18 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
     expect(report()).toMatchObject({ outcome: 'succeeded', hasChanges: true, counts, state: { before: 0 } });
     expect(door.calls.at(-1)?.operation).toBe('finish');
     nothingLeft(started);
+  });
+
+  test('keeps what it has read only where planned code cannot write it', async () => {
+    for (const kind of ['none', 'namespace'] as const) {
+      if (kind !== 'none' && isolation.kind !== kind) continue;
+      const how = kind === 'none' ? { kind, why: 'nobody asked' } : isolation;
+      const { places, done } = await start('resource "terraform_data" "x" {}\n', {}, true, how);
+      await done;
+      expect(report()).toMatchObject({ outcome: 'succeeded' });
+      expect([kind, existsSync(join(places.cacheDir ?? '', 'hcl'))]).toEqual([kind, kind !== 'none']);
+      door.away();
+    }
   });
 
   test('that reaches its deadline interrupts Terraform, kills it after the grace period, and says so', async () => {

@@ -57,6 +57,14 @@ test('an ordinary downloaded module is let through, and so are the modules that 
   expect(await downloaded(own, files, data => ['.', '../../modules/o', join(data, 'modules/m')])).toEqual([]);
 });
 
+test('a module that only a test calls was read before too', async () => {
+  const own = {
+    'prod/vpc/tests/a.tftest.hcl': 'run "setup" {\n  module { source = "./tests/setup" }\n}',
+    'prod/vpc/tests/setup/main.tf': '',
+  };
+  expect(await downloaded(own, {}, () => ['.', 'tests/setup'])).toEqual([]);
+});
+
 test.each([
   ['../../other', 'other/main.tf'],
   ['/etc', 'x'],

@@ -43,7 +43,7 @@ export function gateOf(root: string, { stacks, modules }: Given = {}) {
 /** The rules that were broken, each as often as it was. */
 export const rulesOf = (findings: readonly Finding[]): string[] => findings.map(({ rule }) => rule);
 
-function repositoryWith(stacks?: readonly object[], modules?: readonly object[]): Repository {
+export function repositoryWith(stacks?: readonly object[], modules?: readonly object[]): Repository {
   const policy = policyFrom({
     version: 1,
     repositories: {

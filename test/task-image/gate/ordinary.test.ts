@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { type Files, gated, rulesOf } from './gated.ts';
 
+/** As deep as schemas of Kubernetes are. */
+const deep = Array.from({ length: 60 }).reduce<object>(inner => ({ properties: inner }), {});
+
 const ordinary: Readonly<Record<string, Files>> = {
   'a network': {
     'main.tf': `terraform {
@@ -116,15 +119,35 @@ data "archive_file" "y" {
   output_path = "y.zip"
   source {
     filename = "index.js"
-    content  = "x"
+    content  = "#!/usr/bin/env node"
+  }
+  source {
+    filename = "run"
+    content  = "/usr/bin/env node"
   }
 }
+resource "local_file" "c" {
+  filename = "x"
+  content  = "/etc/x"
+}
+locals {
+  template = { linux = "\${path.module}/init.tpl", none = "/x" }
+  suffix   = "/x.json"
+}
+resource "aws_launch_template" "t" {
+  for_each  = toset(["a", "b"])
+  user_data = templatefile("\${path.module}/templates/\${each.key}.tpl", { text = "${'x'.repeat(5000)}" })
+  other     = templatefile(coalesce(var.template, local.template["linux"]), {})
+  joined    = file("\${path.module}\${local.suffix}")
+}
+variable "template" { default = "" }
 data "local_file" "f" { filename = "\${path.module}/x.txt" }
 data "aws_iam_policy_document" "p" {
   statement {
     resources = ["arn:aws:s3:::x/home/$\${aws:username}/*"]
   }
 }`,
+    'prod/vpc/templates/a.tpl': '${x}',
     'init.tpl': '#!/bin/sh\n%{ for p in ["/a"] ~}\nls ${p} /etc/passwd\n%{ endfor ~}\n',
   },
   'modules of every allowed kind': {
@@ -192,12 +215,38 @@ output "x" {
   defaults = { x = 1 }
 }`,
   },
+  'tests, and what they need': {
+    'main.tf': '\ufeffterraform {\n  required_providers { acme = { source = "hashicorp/acme" } }\n}\n',
+    'a.tftest.hcl': 'provider "acme" { access_key = "mock" }\nmock_provider "aws" {}\nvariables { x = "/etc" }\n',
+    'prod/vpc/tests/b.tftest.hcl': 'run "setup" {\n  module { source = "./tests/setup" }\n}\n',
+    'prod/vpc/tests/setup/main.tf': '',
+    'terraform.tfvars': 'data = { external = { x = {} } }\n',
+  },
+  'a provider of what another makes': {
+    'main.tf': `provider "helm" {
+  kubernetes = {
+    host                   = data.aws_eks_cluster.x.endpoint
+    cluster_ca             = base64decode(data.aws_eks_cluster.x.ca[0].data)
+  }
+}
+provider "kubernetes" {
+  host = "https://\${var.name}.example"
+}`,
+  },
   'JSON syntax': {
     'main.tf.json': JSON.stringify({
       '//': 'a comment',
-      terraform: [{ required_providers: { aws: { source: 'hashicorp/aws' } }, backend: { s3: { encrypt: true } } }],
+      terraform: [
+        {
+          required_providers: { '//': 'a comment', aws: { source: 'hashicorp/aws' } },
+          backend: { s3: { encrypt: true } },
+        },
+      ],
       provider: { aws: [{ region: 'x' }, { alias: 'y', region: 'z' }] },
-      resource: { aws_x: { a: { provider: 'aws.y', path: '/etc', text: "${file('x')}" } }, null_resource: [{ b: {} }] },
+      resource: {
+        aws_x: { a: { provider: 'aws.y', path: '/etc', text: "${file('x')}" } },
+        null_resource: [{ b: { tags: { constructor: 'x' }, deep } }],
+      },
       module: { m: { source: './m' } },
       variable: { x: { default: null } },
     }),

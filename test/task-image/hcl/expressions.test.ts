@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { calls, split, templates } from '../../../task-image/hcl/expressions.ts';
+import { between, calls, split, templates, withoutTexts } from '../../../task-image/hcl/expressions.ts';
 
 const f = /^f$/;
 
@@ -23,6 +23,32 @@ test.each([
 test('too many calls, or one hidden behind a long comment, cannot be told', () => {
   expect(calls(`\${${'f(1),'.repeat(501)}}`, f)).toBeUndefined();
   expect(calls(`\${f /*${'x'.repeat(5000)}*/ (1)}`, f)).toBeUndefined();
+});
+
+test('arguments that are too long are cut off whole, and the first of them makes it untold', () => {
+  const long = 'x'.repeat(5000);
+  expect(calls(`\${f("a", b, "${long}")}`, f)).toEqual([{ name: 'f', args: ['"a"', 'b'], isCut: true }]);
+  expect(calls(`\${f("${long}")}`, f)).toBeUndefined();
+  expect(calls(`\${f(/* ${long} */ "a")}`, f)).toBeUndefined();
+  expect(calls(`\${a} f(b] ${long}`, f)).toMatchObject([{ isCut: false }]);
+  expect(calls(`\${f("a")} ${long}`, f)).toEqual([{ name: 'f', args: ['"a"'], isCut: false }]);
+});
+
+test.each([
+  ['"/a"', [true]],
+  ['("/a")', [true]],
+  ['a ? "/b" : "${"/c"}${"/d"}"', [true, true, true, false]],
+  ['["/a"][0]', [true]],
+  ['f("/a", ["/b"])', [false, false]],
+  ['f (g("/a")) == ("/b")', [false, true]],
+] as const)('the texts that %s may become are told from those it works with', (text, isWhole) => {
+  expect(templates(text).map(one => one.isWhole)).toEqual(isWhole);
+});
+
+test('an expression is told without the texts in it', () => {
+  expect(withoutTexts('f("{", local . a) /* { */ + <<E\n{\nE\n')).toBe('f( , local . a) +  ');
+  expect(between('{${f("{")}{%{ if a }')).toBe('f( )\nif a');
+  expect(between('${"')).toBe('${"');
 });
 
 test('takes no longer for a text that is made to take long', () => {

@@ -43,6 +43,12 @@ describe('a reader', { timeout: 60_000 }, () => {
     expect(one).toMatchObject({ document: { body: { x: `\r\n${text}` } } });
   });
 
+  test('passes over one byte order mark in HCL, as Terraform does', async () => {
+    const readings = await reader().read([file(`\ufeff${hcl}`), file(hcl), file(`\ufeff\ufeff${hcl}`)]);
+    expect(readings[0]).toEqual(readings[1]);
+    expect(readings[2]).toMatchObject({ problem: expect.any(String) });
+  });
+
   test('says what is wrong with a file, and in which line, and reads the others', async () => {
     const readings = await reader().read([file('\n\na = = 1'), file(hcl), file('\n\nx {')]);
     expect(readings).toMatchObject([{ problem: expect.any(String), line: 3 }, { document: {} }, { line: 3 }]);
