@@ -24,26 +24,26 @@ export async function namelessBytes(pids: readonly number[]): Promise<number> {
     const maps = await orNothing(text(createReadStream(`/proc/${pid}/maps`, { end: maxMapBytes - mapBytes })), '');
     mapBytes += maps.length;
     if (mapBytes > maxMapBytes) return Number.POSITIVE_INFINITY;
-    for (const { key, range, length } of namelessMappings(maps)) {
+    for (const { key, range, offset, length } of namelessMappings(maps)) {
       files += 1;
       if (files > maxFiles) return Number.POSITIVE_INFINITY;
       // Only root may look at the file behind it: to others it is as long as what is mapped of it.
       const file = await orNothing(stat(`/proc/${pid}/map_files/${range}`), undefined);
       if (file) sizes.set(key, sizeOf(file));
-      else if (!sizes.has(key)) sizes.set(`${key} ${range}`, length);
+      else if (!sizes.has(key)) sizes.set(`${key}@${offset}`, Math.max(sizes.get(`${key}@${offset}`) ?? 0, length));
     }
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** Lines like `7f00-7f10 rw-s 00000000 00:01 1029 /memfd:name (deleted)`. */
-function namelessMappings(maps: string): { key: string; range: string; length: number }[] {
+function namelessMappings(maps: string): { key: string; range: string; offset: string; length: number }[] {
   return maps.split('\n').flatMap(line => {
     if (!line.endsWith(' (deleted)')) return [];
-    const [range = '', , , device = '', inode = ''] = line.split(' ');
+    const [range = '', , offset = '', device = '', inode = ''] = line.split(' ');
     const [from = 0, to = 0] = range.split('-').map(hex);
     const [major = 0, minor = 0] = device.split(':').map(hex);
-    return [{ key: keyOf(major, minor, Number(inode)), range, length: to - from }];
+    return [{ key: keyOf(major, minor, Number(inode)), range, offset, length: to - from }];
   });
 }
 

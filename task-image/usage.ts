@@ -69,11 +69,12 @@ export async function writtenTo(places: readonly string[]): Promise<number> {
     const found = await orGone(lstat(place));
     bytes += found === undefined ? 0 : found === 'hidden' ? Number.POSITIVE_INFINITY : sizeOf(found);
     entries += 1;
-    if (entries > maxEntries) return Number.POSITIVE_INFINITY;
     if (typeof found !== 'object' || !found.isDirectory()) continue;
     const names = await orGone(readdir(place));
     if (names === 'hidden') return Number.POSITIVE_INFINITY;
     for (const name of names ?? []) waiting.push(join(place, name));
+    // Before any of them is looked at: that is what takes long.
+    if (entries + waiting.length > maxEntries) return Number.POSITIVE_INFINITY;
   }
   return bytes;
 }

@@ -77,7 +77,9 @@ async function removed(directory: string, path: string): Promise<void> {
 }
 
 async function told(file: string, argv: readonly string[], path: string): Promise<void> {
-  const child = spawn(file, argv, { env: { PATH: path }, stdio: 'ignore', detached: true, timeout: deadlineMs });
+  const signal = AbortSignal.timeout(deadlineMs);
+  const child = spawn(file, argv, { env: { PATH: path }, stdio: 'ignore', detached: true, signal });
+  // A server that stops does not wait for it.
   child.unref();
   // What it cannot do now is tried again at the next start.
   await once(child, 'exit').catch(() => {});
