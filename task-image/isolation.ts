@@ -1,8 +1,10 @@
 /** What keeps Terraform from what is the worker's: namespaces where they can be made, else another user, else nothing. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { binaryFile } from './binary.ts';
 import { sandboxArgv } from './sandbox.ts';
+import { enclosed } from './start-tool.ts';
 
 export type Isolation =
   | { readonly kind: 'namespace'; readonly bwrap: string }
@@ -21,13 +23,10 @@ export interface ToolUser {
 export async function findIsolation(path: string, user: ToolUser | undefined): Promise<Isolation> {
   try {
     const bwrap = bubblewrap(path);
-    await promisify(execFile)(bwrap, [...sandboxArgv({ readOnly: [], readWrite: [] }, '/'), '/bin/sh', '-c', ':'], {
-      env: {},
-      timeout: 10_000,
-    });
+    await tryOut(bwrap);
     return { kind: 'namespace', bwrap };
   } catch (error) {
-    return user === undefined ? { kind: 'none', why: reasonOf(error) } : { kind: 'user', ...user };
+    return user === undefined ? { kind: 'none', why: (error as Error).message } : { kind: 'user', ...user };
   }
 }
 
@@ -40,7 +39,9 @@ export function isolationNamed(kind: string, path: string): Isolation {
 
 const bubblewrap = (path: string): string => binaryFile('bwrap', path);
 
-function reasonOf(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  return stderr?.trim().split('\n').at(-1) || message;
+async function tryOut(bwrap: string): Promise<void> {
+  const words = [...sandboxArgv({ readOnly: [], readWrite: [] }, '/'), '/bin/sh', '-c', ':'];
+  const child = enclosed(bwrap, words, { env: {}, timeout: 10_000, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  const [said, [code]] = await Promise.all([text(child.stderr as Readable), once(child, 'exit')]);
+  if (code !== 0) throw new Error(said.trim().split('\n').at(-1) || 'bwrap ended without a word');
 }

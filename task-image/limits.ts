@@ -8,17 +8,22 @@ export type Limits = Pick<StackSettings, 'memoryMb' | 'processes' | 'diskMb' | '
 export interface Usage {
   readonly memoryBytes?: number;
   readonly processes?: number;
+  readonly threads?: number;
   readonly diskBytes?: number;
   readonly outputBytes?: number;
 }
 
 export const megabyte = 1024 * 1024;
+/** What Terraform and its providers have on an ordinary machine; a process that does more must make do with fewer of them. */
+const threadsPerProcess = 16;
 
 export function overLimit(usage: Usage, limits: Limits): Problem | undefined {
-  const { memoryBytes = 0, processes = 0, diskBytes = 0, outputBytes = 0 } = usage;
+  const { memoryBytes = 0, processes = 0, threads = 0, diskBytes = 0, outputBytes = 0 } = usage;
   if (memoryBytes > limits.memoryMb * megabyte)
     return over(`took more than ${limits.memoryMb} MiB of memory`, 'memory_mb');
   if (processes > limits.processes) return over(`had more than ${limits.processes} processes`, 'processes');
+  const mostThreads = limits.processes * threadsPerProcess;
+  if (threads > mostThreads) return over(`had more than ${mostThreads} threads`, 'processes');
   if (diskBytes > limits.diskMb * megabyte) return over(`wrote more than ${limits.diskMb} MiB to disk`, 'disk_mb');
   if (outputBytes > limits.outputMb * megabyte) return over(`printed more than ${limits.outputMb} MiB`, 'output_mb');
   return undefined;

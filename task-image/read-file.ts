@@ -3,12 +3,16 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Undefined where there is no such file; the directory around it must not be the tool's to replace. */
+/** As much as the door takes of a plan. A file with holes may be far larger than the disk. */
+export const mostBytes = 256 * 1024 * 1024;
+
+/** Undefined where there is no such file, or one that is too large; the directory around it must not be the tool's to replace. */
 export function readRegular(file: string): Buffer | undefined {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    return fstatSync(descriptor).isFile() ? readFileSync(descriptor) : undefined;
+    const found = fstatSync(descriptor);
+    return found.isFile() && found.size <= mostBytes ? readFileSync(descriptor) : undefined;
   } catch {
     return undefined;
   } finally {

@@ -1,11 +1,12 @@
 /** Starts a tool in what isolates it: argv array, environment from nothing, a process group of its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { accessSync, closeSync, constants, openSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Isolation } from './isolation.ts';
 import { sandboxArgv, type View } from './sandbox.ts';
+import { systemCallFilter } from './system-calls.ts';
 
 export interface Start {
   /** Absolute path of the binary. */
@@ -34,22 +35,23 @@ export interface Running {
 
 export async function startTool(start: Start): Promise<Running> {
   const { file, argv, cwd, env, isolation, view, outputFile, stdoutOnly } = start;
+  accessSync(file, constants.X_OK);
   const output = openSync(outputFile, 'w', 0o600);
   try {
     const stdio = ['ignore' as const, output, stdoutOnly ? ('ignore' as const) : output];
     const options = { cwd, env: { ...env }, stdio, detached: true };
     switch (isolation.kind) {
       case 'none':
-        return await started(spawn(file, [...argv], options));
+        return await started(limited(file, argv, options));
       case 'user': {
         const { uid, gid } = isolation;
-        return { ...(await started(spawn(file, [...argv], { ...options, uid, gid }))), uid };
+        return { ...(await started(limited(file, argv, { ...options, uid, gid }))), uid };
       }
       case 'namespace': {
-        const words = ['--info-fd', '3', ...sandboxArgv(view, cwd), file, ...argv];
-        const child = spawn(isolation.bwrap, words, { ...options, cwd: '/', stdio: [...stdio, 'pipe'] });
+        const words = ['--info-fd', '4', ...sandboxArgv(view, cwd), file, ...argv];
+        const child = enclosed(isolation.bwrap, words, { ...options, stdio: [...stdio, 'pipe', 'pipe'] });
         const running = await started(child);
-        const first = await firstProcess(child.stdio[3] as Readable);
+        const first = await firstProcess(child.stdio[4] as Readable);
         return { ...running, ...(first === undefined ? {} : { first }) };
       }
     }
@@ -58,7 +60,24 @@ export async function startTool(start: Start): Promise<Running> {
   }
 }
 
-async function started(child: ReturnType<typeof spawn>): Promise<Running> {
+/** Starts bubblewrap; the fourth of `stdio` must be a pipe, through which it gets its filter of system calls. */
+export function enclosed(bwrap: string, words: readonly string[], options: SpawnOptions): ChildProcess {
+  const child = limited(bwrap, ['--seccomp', '3', ...words], { ...options, cwd: '/' });
+  const filter = child.stdio[3] as Writable;
+  // One that gives up before it has read it says why itself.
+  filter.on('error', () => {});
+  filter.end(systemCallFilter);
+  return child;
+}
+
+/** As many as a process may have open: who looks after it must be able to count them. */
+const openFiles = 4096;
+
+/** Where less is allowed anyway, that stays. Only a shell can set it for what it becomes. */
+const limited = (file: string, argv: readonly string[], options: SpawnOptions): ChildProcess =>
+  spawn('/bin/sh', ['-c', `ulimit -n ${openFiles} 2>/dev/null; exec "$0" "$@"`, file, ...argv], options);
+
+async function started(child: ChildProcess): Promise<Running> {
   const exit = once(child, 'exit') as Promise<[number | null]>;
   exit.catch(() => {});
   await once(child, 'spawn');

@@ -1,5 +1,6 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { copyFileSync, existsSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { Phase } from '../policies/contract/run.ts';
@@ -10,10 +11,11 @@ import { cliConfigFile, homeDir, planDir, temporaryDir, toolEnvironment, usersFi
 import { diskFull, Failure } from './failure.ts';
 import { handOver } from './hand-over.ts';
 import type { Isolation } from './isolation.ts';
+import { megabyte } from './limits.ts';
 import { lockArgument } from './lock-file.ts';
 import { lineSplitter } from './output.ts';
 import { erroredState } from './places.ts';
-import { readIfThere } from './read-file.ts';
+import { mostBytes, readIfThere } from './read-file.ts';
 import type { View } from './sandbox.ts';
 import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
@@ -155,13 +157,14 @@ export function terraform(parts: StackRun): Terraform {
     apply: async planFile => {
       if (isLocal && stateFile !== undefined) {
         // Terraform writes a state in place: the one before stays beside it.
-        if (existsSync(stateFile)) copyFileSync(stateFile, `${stateFile}.backup`);
+        if (existsSync(stateFile)) await keepBefore(stateFile);
         // A sandbox can only show it a file that is there.
         else writeFileSync(stateFile, '', { mode: 0o600 });
       }
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
       const { exitCode, words } = await shown('apply', argv);
-      if (existsSync(erroredState(cwd)))
+      // Of an apply that went well it is forged.
+      if (exitCode !== 0 && existsSync(erroredState(cwd)))
         throw new Failure(
           'E_APPLY',
           `${binary} apply could not write its state: the backend did not take it`,
@@ -184,6 +187,17 @@ export function terraform(parts: StackRun): Terraform {
 
 const unreadable = (why: string): Failure =>
   new Failure('E_PLAN', why, 'plan again; if it stays, ask an admin to look at it');
+
+async function keepBefore(stateFile: string): Promise<void> {
+  // What was applied before may have made it a file with holes, which a copy fills.
+  if (statSync(stateFile).size > mostBytes)
+    throw new Failure(
+      'E_APPLY',
+      `the state of this path has more than ${mostBytes / megabyte} MiB`,
+      'have an admin look at it in `state/` of the data directory: the one before lies beside it, named `….backup`',
+    );
+  await copyFile(stateFile, `${stateFile}.backup`);
+}
 
 /** What JSON.parse says of a failure repeats what it has read. */
 function parsed(json: string): unknown {

@@ -11,6 +11,7 @@ export interface ToolProcess {
   readonly hasEnded: boolean;
   /** What it has for itself, and shares with others without a file behind it. */
   readonly memoryBytes: number;
+  readonly threads: number;
 }
 
 /** Of whose tool: what descends from `pid`, is in its process group, or runs as its user. Undefined without a /proc. */
@@ -19,13 +20,10 @@ export function toolProcesses(pid: number, uid?: number): ToolProcess[] | undefi
   if (all.length === 0) return undefined;
   const children = Map.groupBy(all, one => one.parent);
   const found = new Set<number>();
-  const add = (one: number): void => {
-    if (found.has(one)) return;
-    found.add(one);
-    for (const child of children.get(one) ?? []) add(child.pid);
-  };
   for (const one of all)
-    if (one.pid === pid || one.group === pid || (uid !== undefined && ownerOf(one.pid) === uid)) add(one.pid);
+    if (one.pid === pid || one.group === pid || (uid !== undefined && ownerOf(one.pid) === uid)) found.add(one.pid);
+  // A set hands on what is added meanwhile. No recursion: a chain of children may be longer than the stack.
+  for (const parent of found) for (const child of children.get(parent) ?? []) found.add(child.pid);
   return [...found].map(processOf).filter(one => one !== undefined);
 }
 
@@ -55,6 +53,7 @@ function processOf(pid: number): ToolProcess | undefined {
     catchesInterrupt: (BigInt(`0x${field('SigCgt')}`) & interrupt) !== 0n,
     hasEnded: field('State') === 'Z',
     memoryBytes: (Number(field('RssAnon')) + Number(field('RssShmem'))) * 1024,
+    threads: Number(field('Threads')),
   };
 }
 

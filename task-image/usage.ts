@@ -1,10 +1,11 @@
 /** Measures what a running tool uses, without trusting anything that it has made. */
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../policies/contract/error.ts';
 import { type Limits, overLimit, type Usage } from './limits.ts';
+import { namelessBytes } from './nameless-files.ts';
 import type { ToolProcess } from './tool-processes.ts';
 
 export interface Watched {
@@ -18,6 +19,7 @@ export interface Watched {
 }
 
 const lookMs = 250;
+const mostMs = 2000;
 
 /** Looks until it is told to end, or something is exceeded. */
 export function watch({ processes, places, outputFile, limits, exceeded }: Watched): () => void {
@@ -29,25 +31,34 @@ export function watch({ processes, places, outputFile, limits, exceeded }: Watch
       const problem = overLimit(await measure().catch(() => ({})), limits);
       if (problem && !ended) return exceeded(problem);
       // What takes long is done less often: watching must not cost what is watched.
-      await sleep(Math.max(lookMs, 4 * (Date.now() - began)), undefined, { ref: false });
+      await sleep(Math.min(Math.max(lookMs, 4 * (Date.now() - began)), mostMs), undefined, { ref: false });
     }
   };
   void keepLooking(async () => {
     const all = processes();
     return {
       processes: all.length,
+      threads: all.reduce((sum, { threads }) => sum + threads, 0),
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-      outputBytes: outputFile === undefined ? 0 : (statSync(outputFile, { throwIfNoEntry: false })?.size ?? 0),
+      outputBytes: outputFile === undefined ? 0 : printedTo(outputFile),
     };
   });
-  void keepLooking(async () => ({ diskBytes: (await writtenTo(places)) + namelessBytes(processes()) }));
+  void keepLooking(async () => ({
+    diskBytes: (await writtenTo(places)) + (await namelessBytes(processes().map(({ pid }) => pid))),
+  }));
   return () => {
     ended = true;
   };
 }
 
-/** Far more than an honest run has. */
-const maxEntries = 500_000;
+/** A file may have room that its size does not tell. */
+function printedTo(outputFile: string): number {
+  const file = statSync(outputFile, { throwIfNoEntry: false });
+  return file ? Math.max(file.size, sizeOf(file)) : 0;
+}
+
+/** Far more than an honest run has, and still counted in seconds. */
+const maxEntries = 100_000;
 
 /** The bytes that files below these places take; a directory that hides what is in it counts as too much. */
 export async function writtenTo(places: readonly string[]): Promise<number> {
@@ -58,33 +69,14 @@ export async function writtenTo(places: readonly string[]): Promise<number> {
     const found = await orGone(lstat(place));
     bytes += found === undefined ? 0 : found === 'hidden' ? Number.POSITIVE_INFINITY : sizeOf(found);
     entries += 1;
-    if (entries > maxEntries) return Number.POSITIVE_INFINITY;
     if (typeof found !== 'object' || !found.isDirectory()) continue;
     const names = await orGone(readdir(place));
     if (names === 'hidden') return Number.POSITIVE_INFINITY;
     for (const name of names ?? []) waiting.push(join(place, name));
+    // Before any of them is looked at: that is what takes long.
+    if (entries + waiting.length > maxEntries) return Number.POSITIVE_INFINITY;
   }
   return bytes;
-}
-
-/** Files that are open but in no directory any more, and memory that poses as a file. */
-function namelessBytes(processes: readonly ToolProcess[]): number {
-  const sizes = new Map<string, number>();
-  for (const { pid } of processes)
-    for (const file of openFiles(pid)) if (file.nlink === 0) sizes.set(`${file.dev}:${file.ino}`, sizeOf(file));
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
-}
-
-function openFiles(pid: number): Stats[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
-      const file = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
-      return file?.isFile() ? [file] : [];
-    });
-  } catch {
-    // It has just ended.
-    return [];
-  }
 }
 
 const sizeOf = ({ blocks }: Stats): number => blocks * 512;

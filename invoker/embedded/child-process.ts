@@ -1,21 +1,11 @@
 /** The launcher on one machine: a worker is a child process in a session of its own, so that it outlives a server that dies. */
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  copyFileSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Launcher } from '../ledger.ts';
 import type { RunRecord } from '../run.ts';
 import { digestOf } from '../secret.ts';
+import { leavings } from './leavings.ts';
 import { runProcesses, runVariable } from './run-processes.ts';
 
 export interface ChildProcessParts {
@@ -45,6 +35,7 @@ const courtesyMs = 2000;
 export function childProcessLauncher(parts: ChildProcessParts): Launcher {
   const { entry, work, state, cache, path, isolation, url, now, graceMs, exited, report } = parts;
   const children = new Set<string>();
+  const left = leavings({ work, path, report });
   const settling = new Map<string, { since: number; asked: boolean }>();
 
   const begin: Launcher['start'] = async (run, ticket) => {
@@ -96,24 +87,24 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
 
     settle: async run => {
       const { id } = run;
-      const left = runProcesses(id);
-      if (left.length === 0 && !children.has(id)) {
+      const processes = runProcesses(id);
+      if (processes.length === 0 && !children.has(id)) {
         settling.delete(id);
         const places = placesOf(run, work);
-        keepErroredState(run, places.clone, join(state, `${places.name}.${id}.errored.tfstate`));
-        for (const place of [places.run, places.clone, places.data]) discard(place, id);
+        left.keepErroredState(run, places.clone, join(state, `${places.name}.${id}.errored.tfstate`));
+        left.discard(id, [places.run, places.clone, places.data]);
         return true;
       }
       const seen = settling.get(id) ?? { since: now(), asked: false };
       settling.set(id, seen);
       const waited = now() - seen.since;
-      if (waited > courtesyMs + graceMs) for (const { pid } of left) signal(pid, 'SIGKILL');
+      if (waited > courtesyMs + graceMs) for (const { pid } of processes) signal(pid, 'SIGKILL');
       else if (waited > courtesyMs && !seen.asked) {
         seen.asked = true;
-        const worker = left.find(one => one.isWorker);
+        const worker = processes.find(one => one.isWorker);
         // A worker interrupts Terraform itself, and a second interrupt would make Terraform drop what it holds.
         if (worker) signal(worker.pid, 'SIGTERM');
-        else for (const { pid, isWrapper } of left) if (!isWrapper) signal(pid, 'SIGINT');
+        else for (const { pid, isWrapper } of processes) if (!isWrapper) signal(pid, 'SIGINT');
       }
       return false;
     },
@@ -127,36 +118,6 @@ function placesOf({ id, repo, request }: RunRecord, work: string) {
   const name = `${readable}~${digestOf(`${repo}\n${request.path}`).slice(0, 16)}`;
   const run = join(work, id.slice(2, 12));
   return { name, run, clone: join(work, name), data: join(work, `${name}~data`), words: join(run, 'worker.log') };
-}
-
-/**
- * What Terraform could not write to its backend is the only record of what it has made (`errored.tfstate`). A plan makes
- * nothing: one that it leaves is forged.
- */
-function keepErroredState({ request }: RunRecord, clone: string, kept: string): void {
-  if (request.command !== 'apply') return;
-  const errored = join(clone, request.path, 'errored.tfstate');
-  if (lstatSync(errored, { throwIfNoEntry: false })?.isFile()) copyFileSync(errored, kept);
-}
-
-/**
- * Removes a directory, read-only ones below it too. One that cannot be removed is put aside: nothing may hold a path once
- * no process of its run is left.
- */
-function discard(directory: string, id: string): void {
-  try {
-    openUp(directory);
-    rmSync(directory, { recursive: true, force: true });
-  } catch {
-    renameSync(directory, `${directory}.left-by-${id}`);
-  }
-}
-
-function openUp(directory: string): void {
-  if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
-  chmodSync(directory, 0o700);
-  for (const entry of readdirSync(directory, { withFileTypes: true }))
-    if (entry.isDirectory()) openUp(join(directory, entry.name));
 }
 
 function tail(file: string): string {

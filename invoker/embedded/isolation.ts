@@ -27,6 +27,10 @@ export async function isolationOf(
         'Terraform is not isolated: planned code can read what this server can; fix: install bubblewrap 0.8 or newer, and allow this user to make user namespaces',
       );
     else log.info('Terraform runs in namespaces of its own');
+    if (process.getuid?.() === 0)
+      log.warn(
+        'this server runs as root, and so does planned code to whatever listens on a socket without a file; fix: run it as a user of its own',
+      );
     return kind;
   } catch (error) {
     log.error({ err: error }, 'the worker cannot say how it isolates Terraform: no run can start');

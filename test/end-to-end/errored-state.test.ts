@@ -39,4 +39,24 @@ describe.skipIf(requires('terraform'))('an apply', () => {
     await server.stop();
     backend.close();
   });
+
+  test('that goes well is not taken for one that did not, whatever its code leaves', async () => {
+    const forging = `resource "terraform_data" "x" {
+      provisioner "local-exec" {
+        command = "echo forged >errored.tfstate"
+      }
+    }
+    `;
+    const { dir } = bareRepository(join(temporaryDirectory('repo'), 'infra-live.git'), { 'prod/vpc/main.tf': forging });
+    const stacks = [{ paths: ['prod/**'], gate: { allow: ['provisioner'] } }];
+    const policy = { version: 1, repositories: { 'infra-live': { url: dir, rules: designRules, stacks } } };
+    const server = await startServer({ policy });
+    const plan = await server.submit({ command: 'plan', path: 'prod/vpc', ref: 'main' });
+    expect(await server.waitForEnd(plan.run.id)).toMatchObject({ state: 'succeeded' });
+    const { run } = await server.submit({ command: 'apply', path: 'prod/vpc', ref: 'main', planId: plan.run.id });
+    expect(await server.waitForEnd(run.id)).toMatchObject({ state: 'succeeded' });
+    await expect.poll(() => leftFiles(server.dataDir), { timeout: 20_000 }).toEqual([]);
+    expect(readdirSync(join(server.dataDir, 'state')).filter(name => name.includes('errored'))).toEqual([]);
+    await server.stop();
+  });
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +12,11 @@ import { isolation } from './parts.ts';
 import { startTool } from './running-tool.ts';
 
 const limits = { memoryMb: 100, processes: 20, diskMb: 30, outputMb: 4 };
+
+/** Perl has no word for these: their numbers. */
+const calls =
+  process.arch === 'arm64' ? { mmap: 222, memfd: 279, fallocate: 47 } : { mmap: 9, memfd: 319, fallocate: 285 };
+const mapped = `syscall(${calls.mmap}, 0, 40 << 20, 1, 1, fileno F, 0) > 0 or die $!; close F; sleep 60`;
 
 /** Each would go on for ever, or for a minute where that would fill a disk. */
 const greedy = [
@@ -27,7 +33,27 @@ const greedy = [
     'exec 3> big; rm big; head -c 200000000 /dev/zero >&3; sleep 60',
     'disk_mb',
   ],
+  [
+    'fills the disk with a file that has no name and is not open, only mapped',
+    `head -c 40m /dev/zero > big; perl -e 'open F, "+<big"; unlink "big"; ${mapped}'`,
+    'disk_mb',
+  ],
+  [
+    'keeps memory in a file of no disk, not open and not touched, only mapped',
+    `perl -e '$name = "x"; open F, "+<&=", syscall(${calls.memfd}, $name, 0); print F "x" x (40 << 20); ${mapped}'`,
+    'disk_mb',
+  ],
+  [
+    'has more open than can be counted',
+    `perl -e 'for (1 .. 6) { next if fork; open F, "</dev/null"; while (open my $f, "<&F") { push @all, $f } sleep 60 } sleep 60'`,
+    'disk_mb',
+  ],
   ['prints without end', 'yes', 'output_mb'],
+  [
+    'takes room for its output that it does not use',
+    `perl -e 'syscall(${calls.fallocate}, 1, 1, 0, 40 << 20) == 0 or die $!; sleep 60'`,
+    'output_mb',
+  ],
 ] as const;
 
 describe.each(['namespace', 'none'] as const)('with isolation by %s, a tool', { timeout: 60_000 }, kind => {
@@ -43,6 +69,19 @@ describe.each(['namespace', 'none'] as const)('with isolation by %s, a tool', { 
     const { exitCode, exceeded } = await start(script).ended;
     expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: undefined, code: 'E_LIMIT' });
     expect(exceeded?.fix).toContain(`limits.${key}`);
+  });
+
+  test.skipIf(isSkipped)('that has more threads than its processes may have is killed', async () => {
+    const script = `perl -Mthreads -e 'threads->create(sub { sleep 60 }) for 1 .. 80; sleep 60'`;
+    const { exceeded } = await start(script, { limits: { ...limits, processes: 4, memoryMb: 4000 } }).ended;
+    expect(exceeded).toMatchObject({ code: 'E_LIMIT', message: 'the run had more than 64 threads' });
+  });
+
+  test.skipIf(isSkipped)('cannot open more files than can be counted', async () => {
+    const tool = start(`perl -e 'open F, "</dev/null"; while (open my $f, "<&F") { push @all, $f } print scalar @all'`);
+    await tool.ended;
+    expect(Number(tool.output())).toBeGreaterThan(100);
+    expect(Number(tool.output())).toBeLessThan(4096);
   });
 
   test.skipIf(isSkipped)('that forks without end leaves nothing', async () => {
@@ -87,4 +126,11 @@ test('what a directory hides counts as too much', async () => {
   // Nothing is hidden from root.
   expect(bytes).toBeGreaterThanOrEqual(1_000_000);
   if (process.getuid?.() !== 0) expect(bytes).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('more files than can be counted count as too much', async () => {
+  const directory = temporaryDirectory('many');
+  execFileSync('perl', ['-e', 'open F, ">first"; close F; link "first", "x$_" for 1 .. 30_000'], { cwd: directory });
+  expect(await writtenTo([directory])).toBeLessThan(10_000_000);
+  expect(await writtenTo(Array(4).fill(directory))).toBe(Number.POSITIVE_INFINITY);
 });

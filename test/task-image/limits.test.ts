@@ -6,6 +6,7 @@ const limits: Limits = { memoryMb: 100, processes: 20, diskMb: 30, outputMb: 4 }
 const most = {
   memoryBytes: 100 * megabyte,
   processes: 20,
+  threads: 320,
   diskBytes: 30 * megabyte,
   outputBytes: 4 * megabyte,
 };
@@ -25,6 +26,7 @@ test('what is within the limits is no problem, to the last byte and process', ()
 test.each([
   ['memoryBytes', 'the run took more than 100 MiB of memory', 'memory_mb'],
   ['processes', 'the run had more than 20 processes', 'processes'],
+  ['threads', 'the run had more than 320 threads', 'processes'],
   ['diskBytes', 'the run wrote more than 30 MiB to disk', 'disk_mb'],
   ['outputBytes', 'the run printed more than 4 MiB', 'output_mb'],
 ] as const)('one more of %s is told with the key of the policy that sets the limit', (key, message, name) => {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readIfThere, readRegular } from '../../task-image/read-file.ts';
+import { mostBytes, readIfThere, readRegular } from '../../task-image/read-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-test('only a regular file is read', () => {
+test('only a regular file that is not too large is read', () => {
   const directory = temporaryDirectory('left');
   const at = (name: string) => join(directory, name);
   writeFileSync(at('file'), 'words');
@@ -13,7 +13,10 @@ test('only a regular file is read', () => {
   mkdirSync(at('directory'));
   // Would hold a reader for ever.
   execFileSync('mkfifo', [at('pipe')]);
+  // Takes no room on the disk, only in whoever reads it.
+  writeFileSync(at('holes'), '');
+  truncateSync(at('holes'), mostBytes + 1);
   expect(readIfThere(at('file'))).toBe('words');
-  for (const name of ['link', 'directory', 'pipe', 'gone']) expect(readRegular(at(name))).toBeUndefined();
+  for (const name of ['link', 'directory', 'pipe', 'gone', 'holes']) expect(readRegular(at(name))).toBeUndefined();
   expect(readRegular('/dev/zero')).toBeUndefined();
 });

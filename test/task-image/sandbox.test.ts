@@ -14,6 +14,9 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { isolation } from './parts.ts';
 import { startTool } from './running-tool.ts';
 
+/** shmget, add_key, request_key, keyctl. */
+const keyCalls = process.arch === 'arm64' ? [194, 217, 218, 219] : [29, 248, 249, 250];
+
 /** A data directory with what a server and other runs keep in it, and one place for the tool. */
 function places() {
   const data = temporaryDirectory('data');
@@ -105,6 +108,15 @@ describe.skipIf(requires('sandbox'))('in a sandbox', () => {
     expect(lines.find(line => line.startsWith('NoNewPrivs'))).toMatch(/1$/);
     expect(lines).toContain('1000');
     expect(lines.at(-1)).toBe('no namespace');
+  });
+
+  test('no key is kept in the kernel, no memory that belongs to no process, and no file is open but its own', async () => {
+    const view = { readWrite: [places().clone], readOnly: [] };
+    const script = `for my $call (${keyCalls.join(', ')}) { printf "%d %d\\n", syscall($call, 0, 0, 0, 0, 0), $! }`;
+    expect(await said(`perl -e '${script}'`, view)).toEqual(keyCalls.map(() => '-1 1'));
+    // What a shell that starts the tests has open besides is no concern here.
+    const open = await said('ls /proc/self/fd', view);
+    expect(open.filter(fd => Number(fd) < 10)).toEqual(['0', '1', '2', '3']);
   });
 
   test('what is written in place is written outside, and what is made belongs to the worker', async () => {

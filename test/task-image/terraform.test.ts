@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binaryFile } from '../../task-image/binary.ts';
@@ -56,6 +56,18 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
     await plan(file);
     await apply(file);
     expect(await problemFrom(() => apply(file))).toMatchObject({ code: 'E_PLAN_STALE' });
+  });
+
+  test('applies nothing to a state that is too large to be kept before', async () => {
+    const { runDir, stateFile, init, plan, apply } = tool(resource);
+    const file = planFile(runDir);
+    await init(fetchesNothing);
+    await plan(file);
+    writeFileSync(stateFile, '{}');
+    truncateSync(stateFile, 2 ** 40);
+    const problem = await problemFrom(() => apply(file));
+    expect(problem).toMatchObject({ code: 'E_APPLY', message: 'the state of this path has more than 256 MiB' });
+    expect(existsSync(`${stateFile}.backup`)).toBe(false);
   });
 
   test('shows what it says as it says it, and keeps its colours', async () => {
