@@ -1,8 +1,8 @@
 /** Hides secrets in text that goes out: values that it was told of, in every form, and what looks like a token or a private key. */
 import { colours, withoutTricks } from '../../policies/printable.ts';
-import { keyMark, type OpenKey, privateKeyIn } from './private-key-lines.ts';
+import { type KeyLine, keyMark, type OpenKey, privateKeyIn } from './private-key-lines.ts';
 import { longestMatch, type Span, type SpanFinder, spanFinder } from './span-finder.ts';
-import type { OpenWraps } from './wrapped-lines.ts';
+import { nothingWrapped, type OpenWraps } from './wrapped-lines.ts';
 
 export const mask = '[masked]';
 
@@ -51,9 +51,9 @@ function maskedStream({ find, wrapped }: SpanFinder): MaskedStream {
     const spans: Span[] = [];
     let at = 0;
     const take = (line: string, isWhole: boolean): Open => {
-      const key = privateKeyIn(line, open.key);
+      const key = open.key === undefined && !line.includes(keyMark) ? noKey : privateKeyIn(line, open.key);
       const wraps = isWhole ? wrapped.inLine(line, open.wraps) : wrapped.goOn(line, open.wraps);
-      for (const [from, to] of [...key.spans, ...wraps.spans]) spans.push([at + from, at + to]);
+      for (const found of [key.spans, wraps.spans]) for (const [from, to] of found) spans.push([at + from, at + to]);
       at += line.length + 1;
       return { key: key.open, wraps: wraps.open };
     };
@@ -93,7 +93,8 @@ interface Open {
   readonly key: OpenKey | undefined;
   readonly wraps: OpenWraps;
 }
-const nothing: Open = { key: undefined, wraps: new Set() };
+const nothing: Open = { key: undefined, wraps: nothingWrapped.open };
+const noKey: KeyLine = { spans: [], open: undefined };
 
 /** In order, and apart from each other. */
 function joined(spans: readonly Span[]): readonly Span[] {

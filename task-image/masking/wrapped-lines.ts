@@ -19,10 +19,12 @@ export interface WrappedLine {
   readonly open: OpenWraps;
 }
 
+export const nothingWrapped: WrappedLine = { spans: [], open: new Set() };
+
 /** Shorter ones are the end of many lines that have nothing to do with the value. */
 const shortestBegin = 6;
 /** Nobody wraps at more columns. */
-const columns = 256;
+const columns = 160;
 /** What Terraform puts before the lines of a diagnostic, and what indents. */
 const frame = /^[\s╷│╵]*/;
 
@@ -33,6 +35,7 @@ export function wrapFinder(): WrapFinder {
   const next = new Map<string, number>();
   const lasts = new Set<number>();
   const inner = new Set<string>();
+  const innerEnds = new Set<number>();
   const firstLengths = new Set<number>();
   const lastLengths = new Set<number>();
   const after = (place: number, word: string): number | undefined => next.get(`${place} ${word}`);
@@ -41,7 +44,7 @@ export function wrapFinder(): WrapFinder {
   const follow = (from: number, line: string, start: number): { end: number; open?: number } => {
     let place = from;
     let end = start;
-    for (const { 0: word, index } of line.slice(start).matchAll(/\S+/g)) {
+    for (const { 0: word, index } of line.slice(start).matchAll(/[^ \t]+/g)) {
       const at = start + index;
       // Anything may stand behind a last word.
       for (const length of lastLengths)
@@ -55,14 +58,15 @@ export function wrapFinder(): WrapFinder {
   };
 
   const goOn: WrapFinder['goOn'] = (line, before) => {
+    if (before.size === 0) return nothingWrapped;
     const spans: Span[] = [];
     const open = new Set<number>();
-    if (before.size === 0) return { spans, open };
     const start = frame.exec(line)?.[0].length ?? 0;
+    const seen = line.slice(0, start + columns);
     for (const place of before) {
-      const found = follow(place, line, start);
+      const found = follow(place, seen, start);
       if (found.end > start) spans.push([start, found.end]);
-      if (found.open !== undefined) open.add(found.open);
+      if (found.open !== undefined && seen === line) open.add(found.open);
     }
     return { spans, open };
   };
@@ -76,7 +80,7 @@ export function wrapFinder(): WrapFinder {
 
   return {
     add: form => {
-      const words = form.split(/\s+/).filter(word => word !== '');
+      const words = form.split(/[ \t]+/).filter(word => word !== '');
       if (words.length < 2) return 0;
       let place = root;
       for (const word of words) {
@@ -85,7 +89,10 @@ export function wrapFinder(): WrapFinder {
         next.set(key, place);
       }
       lasts.add(place);
-      for (const word of words.slice(0, -1)) inner.add(word);
+      for (const word of words.slice(0, -1)) {
+        inner.add(word);
+        innerEnds.add(word.charCodeAt(word.length - 1));
+      }
       firstLengths.add(words[0]?.length ?? 0);
       lastLengths.add(words.at(-1)?.length ?? 0);
       return words.length;
@@ -95,10 +102,15 @@ export function wrapFinder(): WrapFinder {
     inLine: (line, before) => {
       const { spans, open } = goOn(line, before);
       const lineEnd = line.trimEnd().length;
-      const from = Math.max(0, lineEnd - columns);
-      const words = [...line.slice(from, lineEnd).matchAll(/\S+/g)];
-      const last = words.at(-1)?.[0] ?? '';
+      // Most lines end with no word of a value: they are told as fast as can be.
+      if (!innerEnds.has(line.charCodeAt(lineEnd - 1))) return { spans, open };
+      const last = line.slice(
+        Math.max(line.lastIndexOf(' ', lineEnd - 1), line.lastIndexOf('\t', lineEnd - 1)) + 1,
+        lineEnd,
+      );
       if (!inner.has(last) && firstWords(last).length === 0) return { spans, open };
+      const from = Math.max(0, lineEnd - columns);
+      const words = line.slice(from, lineEnd).matchAll(/[^ \t]+/g);
       const begins: Span[] = [];
       const opened = new Set(open);
       for (const { 0: word, index } of words) {
