@@ -4,8 +4,19 @@ import type { StackSettings } from '../policies/allowlist.ts';
 import { Failure } from './failure.ts';
 import { readIfThere } from './read-file.ts';
 
-interface BackendRecord {
-  readonly backend?: { readonly type?: string; readonly config?: Readonly<Record<string, unknown>> };
+interface Backend {
+  readonly type: string;
+  /** The settings that are set. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Terraform's own record of the backend it was initialised with; none where there is none. */
+export function readBackendRecord(directory: string): Backend | undefined {
+  const text = readIfThere(join(directory, 'terraform.tfstate'));
+  const { backend } = JSON.parse(text ?? '{}') as { backend?: { type?: string; config?: object } };
+  if (backend?.type === undefined) return undefined;
+  const set = Object.entries(backend.config ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  return { type: backend.type, config: Object.fromEntries(set) };
 }
 
 /** After `init`, from Terraform's own record in its data directory; answers whether the state is kept by this machine. */
@@ -15,9 +26,8 @@ export function checkBackend(
   mayBeLocal: boolean,
 ): boolean {
   const refused = (message: string, fix: string) => new Failure('E_BACKEND_NOT_ALLOWED', message, fix);
-  const text = readIfThere(join(directory, 'terraform.tfstate'));
-  const actual = text === undefined ? undefined : (JSON.parse(text) as BackendRecord).backend;
-  if (actual?.type === undefined) {
+  const actual = readBackendRecord(directory);
+  if (actual === undefined) {
     if (wanted)
       throw refused(
         'the stack declares no backend, the policy wants one',
@@ -34,7 +44,7 @@ export function checkBackend(
         ? 'remove the backend block: the server keeps the state of a stack that has none'
         : 'have an admin add `backend: {type, config}` to the `stacks` entry of this path',
     );
-  const set = Object.entries(actual.config ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  const set = Object.entries(actual.config);
   const other = set.find(([key, value]) => wanted.config[key] !== String(value));
   const missing = Object.keys(wanted.config).find(key => !set.some(([name]) => name === key));
   if (actual.type !== wanted.type || other || missing !== undefined)

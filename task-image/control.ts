@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
 import type { Claimed, Finish, Orders, SourceAnswer } from '../policies/contract/worker.ts';
+import { changedTexts } from '../policies/report-texts.ts';
 import { Failure } from './failure.ts';
-import { maskedReport } from './masking/masked-report.ts';
 import { type Masker, newMasker } from './masking/masker.ts';
 
 /**
@@ -112,7 +112,11 @@ export async function takeControl(door: string, run: string, ticket: string, cla
     finish: async report => {
       while (flushing) await flushing;
       clearInterval(beat);
-      await call('finish', maskedReport(report, masker.masked));
+      // A mask may be longer than what it hides.
+      await call(
+        'finish',
+        changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest)),
+      );
     },
   };
 }

@@ -4,13 +4,13 @@ import { moduleGit } from './module-git.ts';
 export interface Surroundings {
   /** The run's own directory, mode 0700. */
   readonly runDir: string;
+  readonly dataDir: string;
   readonly runId: string;
   readonly binary: 'terraform' | 'tofu' | 'terragrunt';
   /** Terragrunt's Terraform: absolute path. */
   readonly wrapped?: string;
 }
 
-export const dataDir = (runDir: string): string => `${runDir}/d`;
 export const homeDir = (runDir: string): string => `${runDir}/h`;
 export const temporaryDir = (runDir: string): string => `${runDir}/t`;
 export const planDir = (runDir: string): string => `${runDir}/p`;
@@ -20,13 +20,13 @@ export const usersFile = (runDir: string): string => `${runDir}/passwd`;
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Nothing here comes from the worker's own environment. */
-export function toolEnvironment({ runDir, runId, binary, wrapped }: Surroundings): Record<string, string> {
+export function toolEnvironment({ runDir, dataDir, runId, binary, wrapped }: Surroundings): Record<string, string> {
   return {
     PATH: systemPath,
     LANG: 'C.UTF-8',
     HOME: homeDir(runDir),
     TMPDIR: temporaryDir(runDir),
-    TF_DATA_DIR: dataDir(runDir),
+    TF_DATA_DIR: dataDir,
     TF_CLI_CONFIG_FILE: cliConfigFile(runDir),
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',

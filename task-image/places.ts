@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { cliConfig } from './cli-config.ts';
-import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
+import { cliConfigFile, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
 import { providerChoice } from './providers.ts';
 import { insideId } from './sandbox.ts';
 
@@ -12,6 +12,8 @@ export interface Places {
   readonly runDir: string;
   /** Fixed per repository and path: a saved plan holds absolute paths. */
   readonly cloneDir: string;
+  /** Terraform's data directory, as fixed: a plan knows its downloaded modules by where they lie. */
+  readonly dataDir: string;
   /** The state of stacks without a remote backend; absent where every stack must have one. */
   readonly stateFile?: string;
   /** Where git, ssh and Terraform are looked for. */
@@ -20,10 +22,10 @@ export interface Places {
   readonly cacheDir?: string;
 }
 
-/** The clone empty, the rest as tools need it. */
-export function prepare({ runDir, cloneDir }: Places, settings: StackSettings): void {
-  rmSync(cloneDir, { recursive: true, force: true });
-  for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir(runDir), planDir(runDir)])
+/** Clone and data directory empty, the rest as tools need it. */
+export function prepare({ runDir, cloneDir, dataDir }: Places, settings: StackSettings): void {
+  for (const directory of [cloneDir, dataDir]) rmSync(directory, { recursive: true, force: true });
+  for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir, planDir(runDir)])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(cliConfigFile(runDir), cliConfig(providerChoice(settings)), { mode: 0o600 });
   writeFileSync(usersFile(runDir), `run:x:${insideId}:${insideId}::${homeDir(runDir)}:/bin/sh\n`, { mode: 0o600 });

@@ -12,6 +12,7 @@ const {
   INFRA_DEPLOYER_TICKET: ticket = '',
   INFRA_DEPLOYER_RUN_DIR: runDir = '/tmp/run',
   INFRA_DEPLOYER_CLONE_DIR: cloneDir = '/tmp/clone',
+  INFRA_DEPLOYER_DATA_DIR: dataDir = '/tmp/data',
   INFRA_DEPLOYER_STATE_FILE: stateFile,
   INFRA_DEPLOYER_ISOLATION: isolationKind,
   INFRA_DEPLOYER_TOOL_UID: uid,
@@ -31,7 +32,7 @@ if (process.argv[2] === 'isolation') {
   const halt = (reason: StopReason) => () => control.halt(reason);
   process.on('SIGTERM', halt('terminated'));
   process.on('SIGINT', halt('terminated'));
-  const places = { runDir, cloneDir, path, ...(stateFile && { stateFile }), ...(cacheDir && { cacheDir }) };
+  const places = { runDir, cloneDir, dataDir, path, ...(stateFile && { stateFile }), ...(cacheDir && { cacheDir }) };
   await work(control, places, isolation);
   // Timers and sockets of the control channel must not hold the worker back: its run has ended.
   process.exit(0);

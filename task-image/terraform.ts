@@ -8,7 +8,7 @@ import { beforeResults } from './apply-results.ts';
 import { checkBackend } from './backend.ts';
 import { realBinary } from './binary.ts';
 import type { Control } from './control.ts';
-import { cliConfigFile, dataDir, homeDir, planDir, temporaryDir, toolEnvironment, usersFile } from './environment.ts';
+import { cliConfigFile, homeDir, planDir, temporaryDir, toolEnvironment, usersFile } from './environment.ts';
 import { diskFull, Failure } from './failure.ts';
 import { handOver } from './hand-over.ts';
 import type { Isolation } from './isolation.ts';
@@ -25,6 +25,7 @@ export interface StackRun {
   readonly control: Control;
   readonly settings: StackSettings;
   readonly cloneDir: string;
+  readonly dataDir: string;
   /** Where the stack is in the clone. */
   readonly cwd: string;
   readonly runDir: string;
@@ -54,16 +55,17 @@ export interface Terraform {
 }
 
 export function terraform(parts: StackRun): Terraform {
-  const { control, settings, cloneDir, cwd, runDir, isolation, path, stateFile } = parts;
+  const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, stateFile } = parts;
   const { binary } = settings;
   const { file, wrapped } = realBinary(binary, path);
   const env = toolEnvironment({
     runDir,
+    dataDir,
     runId: control.claimed.run,
     binary,
     ...(wrapped === undefined ? {} : { wrapped }),
   });
-  const places = [cloneDir, dataDir(runDir), homeDir(runDir), temporaryDir(runDir), planDir(runDir)];
+  const places = [cloneDir, dataDir, homeDir(runDir), temporaryDir(runDir), planDir(runDir)];
   let isLocal = false;
 
   /** Of the states that this machine keeps, the stack's own: to read, and to write in an apply. */
@@ -155,7 +157,7 @@ export function terraform(parts: StackRun): Terraform {
       const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
       const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], { fetching });
       if (exitCode !== 0) throw toolFailure('E_INIT', `${binary} init`, exitCode, words);
-      isLocal = checkBackend(settings, dataDir(runDir), stateFile !== undefined);
+      isLocal = checkBackend(settings, dataDir, stateFile !== undefined);
       // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
       if (isLocal && stateFile !== undefined) symlinkSync(stateFile, join(cwd, 'terraform.tfstate'));
     },

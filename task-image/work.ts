@@ -7,7 +7,6 @@ import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { binaryFile } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
-import { dataDir } from './environment.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
 import { gate } from './gate/gate.ts';
@@ -18,6 +17,7 @@ import { lockDigest, placeLockFile } from './lock-file.ts';
 import { passGate } from './pass-gate.ts';
 import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
+import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
 import { readRegular } from './read-file.ts';
@@ -32,7 +32,7 @@ export async function work(control: Control, places: Places, isolation: Isolatio
   } finally {
     // The only record of what an apply has made is kept by the launcher, with the clone it lies in.
     const isErrored = existsSync(erroredState(join(places.cloneDir, control.claimed.request.path)));
-    clean(isErrored ? [places.runDir] : [places.cloneDir, places.runDir]);
+    clean([places.dataDir, places.runDir, ...(isErrored ? [] : [places.cloneDir])]);
   }
 }
 
@@ -68,14 +68,14 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
   await initialise({ control, tool, places, repository, settings });
   guard(control);
-  await passGate(control, await downloaded(dataDir(runDir)), request.path);
+  await passGate(control, await downloaded(places.dataDir), request.path);
   guard(control);
   // Told from what `init` has left: what is planned could write another.
   const digest = lockDigest(cwd);
   const report =
     request.command === 'plan'
       ? await plan(control, tool, answer, file, settings.binary)
-      : await apply(control, tool, file);
+      : await apply(control, tool, file, { cwd, dataDir: places.dataDir, binary: settings.binary });
   return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
 }
 
@@ -113,8 +113,10 @@ async function plan(
   };
 }
 
-async function apply(control: Control, tool: Terraform, file: string): Promise<Finish> {
-  const { before } = plannedState(planBytes(file));
+async function apply(control: Control, tool: Terraform, file: string, initialised: Initialised): Promise<Finish> {
+  const bytes = planBytes(file);
+  provePlan(bytes, initialised);
+  const { before } = plannedState(bytes);
   await tool.show(file);
   await control.phase('apply');
   guard(control);

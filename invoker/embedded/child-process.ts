@@ -66,6 +66,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
           INFRA_DEPLOYER_DOOR: url(),
           INFRA_DEPLOYER_RUN_DIR: places.run,
           INFRA_DEPLOYER_CLONE_DIR: places.clone,
+          INFRA_DEPLOYER_DATA_DIR: places.data,
           INFRA_DEPLOYER_ISOLATION: kind,
           INFRA_DEPLOYER_STATE_FILE: join(state, `${places.name}.tfstate`),
           INFRA_DEPLOYER_CACHE_DIR: cache,
@@ -100,7 +101,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
         settling.delete(id);
         const places = placesOf(run, work);
         keepErroredState(run, places.clone, join(state, `${places.name}.${id}.errored.tfstate`));
-        for (const place of [places.run, places.clone]) discard(place, id);
+        for (const place of [places.run, places.clone, places.data]) discard(place, id);
         return true;
       }
       const seen = settling.get(id) ?? { since: now(), asked: false };
@@ -119,13 +120,13 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
   };
 }
 
-/** A run's own directory, short since sockets lie below it, and a clone's, which plan and apply of a path must share. */
+/** A run's own directory, short since sockets lie below it, and those that plan and apply of a path must share. */
 function placesOf({ id, repo, request }: RunRecord, work: string) {
   // The digest tells apart what is too long for a file's name, or differs by upper and lower case only.
   const readable = `${repo}@${request.path.replaceAll('/', '~')}`.slice(0, 120);
   const name = `${readable}~${digestOf(`${repo}\n${request.path}`).slice(0, 16)}`;
   const run = join(work, id.slice(2, 12));
-  return { name, run, clone: join(work, name), words: join(run, 'worker.log') };
+  return { name, run, clone: join(work, name), data: join(work, `${name}~data`), words: join(run, 'worker.log') };
 }
 
 /**

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { toolEnvironment } from '../../task-image/environment.ts';
 import { moduleGit } from '../../task-image/module-git.ts';
 
-const surroundings = { runDir: '/run/x', runId: 'r_aaaabbbbccccddddeeeeffff22', binary: 'terraform' } as const;
+const surroundings = {
+  runDir: '/run/x',
+  dataDir: '/clone~data',
+  runId: 'r_aaaabbbbccccddddeeeeffff22',
+  binary: 'terraform',
+} as const;
 
 test('Terraform sees exactly this', () => {
   expect(toolEnvironment(surroundings)).toEqual({
@@ -10,7 +15,7 @@ test('Terraform sees exactly this', () => {
     LANG: 'C.UTF-8',
     HOME: '/run/x/h',
     TMPDIR: '/run/x/t',
-    TF_DATA_DIR: '/run/x/d',
+    TF_DATA_DIR: '/clone~data',
     TF_CLI_CONFIG_FILE: '/run/x/cli.tfrc',
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',

@@ -14,7 +14,8 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
   beforeAll(async () => {
     modulesSshd = await startSshd();
     const module = bareRepository(join(temporaryDirectory('module'), 'words.git'), {
-      'main.tf': 'resource "terraform_data" "x" {\n  input = "from the private module"\n}\n',
+      'main.tf': 'resource "terraform_data" "x" {\n  input = file("${path.module}/words.txt")\n}\n',
+      'words.txt': 'from the private module',
     });
     const bad = bareRepository(join(temporaryDirectory('module'), 'bad.git'), {
       'main.tf': 'module "deeper" {\n  source = "./deeper"\n}\n',
@@ -38,7 +39,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a stack with a private module', 
   });
   afterAll(() => Promise.all([installation?.stop(), modulesSshd?.stop()]));
 
-  test('is planned, and applied from that plan', async () => {
+  test('is planned, and applied from that plan, with the files that the module reads', async () => {
     const { server } = installation;
     const planned = await ended(server, { command: 'plan', path: 'prod/listed', ref: 'main' });
     expect(planned).toMatchObject({ state: 'succeeded', counts: { create: 1 } });

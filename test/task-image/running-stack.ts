@@ -27,7 +27,8 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const control = { ...silent, claimed: { ...silent.claimed, command: surroundings.command ?? 'plan' } };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
-  prepare({ runDir, cloneDir: join(runDir, 'none'), path }, settings);
-  const places = { cwd, cloneDir: cwd, runDir, path, stateFile };
+  const dataDir = join(runDir, 'd');
+  prepare({ runDir, cloneDir: join(runDir, 'none'), dataDir, path }, settings);
+  const places = { cwd, cloneDir: cwd, dataDir, runDir, path, stateFile };
   return { control, cwd, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { usualSettings } from '../../policies/allowlist.ts';
-import { cliConfigFile, dataDir } from '../../task-image/environment.ts';
+import { cliConfigFile } from '../../task-image/environment.ts';
 import { handOver } from '../../task-image/hand-over.ts';
 import { prepare } from '../../task-image/places.ts';
 import { requires } from '../support/requirements.ts';
@@ -18,16 +18,25 @@ const isAlive = (pid: string): boolean =>
 describe.skipIf(requires('root'))('a tool of another user', () => {
   const start = (script: string) => {
     const directory = temporaryDirectory('run');
-    const [runDir, cloneDir] = [join(directory, 'run'), join(directory, 'clone')];
-    prepare({ runDir, cloneDir, path: '' }, usualSettings);
+    const [runDir, cloneDir, dataDir] = ['run', 'clone', 'data'].map(name => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    prepare({ runDir, cloneDir, dataDir, path: '' }, usualSettings);
     mkdirSync(join(cloneDir, 'prod'), { recursive: true, mode: 0o700 });
     writeFileSync(join(cloneDir, 'prod/main.tf'), '', { mode: 0o600 });
     writeFileSync(join(runDir, 'k'), 'the deploy key', { mode: 0o600 });
     for (const above of [directory, dirname(directory)]) chmodSync(above, 0o711);
-    const places = [cloneDir, dataDir(runDir)];
+    const places = [cloneDir, dataDir];
     handOver(runDir, places, user);
     const view = { readWrite: places, readOnly: [] };
-    return { runDir, cloneDir, tool: startTool(script, { isolation: { kind: 'user', ...user }, view, cwd: cloneDir }) };
+    return {
+      runDir,
+      cloneDir,
+      dataDir,
+      tool: startTool(script, { isolation: { kind: 'user', ...user }, view, cwd: cloneDir }),
+    };
   };
 
   test('is that user, in no other group', async () => {
@@ -37,10 +46,10 @@ describe.skipIf(requires('root'))('a tool of another user', () => {
   });
 
   test('owns its places, and reads nothing of the worker', async () => {
-    const { tool, runDir, cloneDir } = start('');
+    const { tool, runDir, cloneDir, dataDir } = start('');
     await tool.ended;
     const files = readdirSync(cloneDir, { recursive: true }).map(name => join(cloneDir, `${name}`));
-    expect([cloneDir, dataDir(runDir), ...files].map(file => statSync(file).uid)).toEqual(Array(4).fill(user.uid));
+    expect([cloneDir, dataDir, ...files].map(file => statSync(file).uid)).toEqual(Array(4).fill(user.uid));
     expect(statSync(runDir).uid).toBe(0);
     const script = `cat ${runDir}/k; ls ${runDir}; cat /proc/${process.pid}/environ; cat ${cliConfigFile(runDir)} > seen; echo done`;
     const again = startTool(script, {

@@ -36,6 +36,7 @@ async function start(stack: string | Pipe, differences: Partial<Claimed> = {}, m
   const places: Places = {
     runDir: join(directory, 'run'),
     cloneDir: join(directory, 'clone'),
+    dataDir: join(directory, 'data'),
     path: process.env.PATH ?? '/usr/bin:/bin',
     ...(mayBeLocal ? { stateFile: join(temporaryDirectory('state'), 'x.tfstate') } : {}),
   };
@@ -51,7 +52,7 @@ async function planning({ places }: Started): Promise<void> {
 const report = (): Finish => door.of('finish')[0]?.body as Finish;
 
 function nothingLeft({ places }: Started): void {
-  expect([places.runDir, places.cloneDir].filter(existsSync)).toEqual([]);
+  expect([places.runDir, places.cloneDir, places.dataDir].filter(existsSync)).toEqual([]);
   expect(leftProcesses(places.runDir)).toEqual([]);
 }
 
