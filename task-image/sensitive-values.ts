@@ -1,10 +1,13 @@
-/** Which values a plan marks as sensitive, from Terraform's own JSON of it: variables, resources, outputs, modules. Pure. */
+/** Which values a plan or a state marks as sensitive, from Terraform's own JSON of it: variables, resources, outputs, modules. Pure. */
 
 /** Numbers with fewer digits are in every text. */
 const shortestNumber = 100_000;
 
-/** `show -json` of a plan; what is not as Terraform writes it marks nothing. */
-export function sensitiveValues(plan: unknown): ReadonlySet<string> {
+/**
+ * `show -json` of a plan or a state, which marks what a provider calls sensitive too: a state file of older versions does
+ * not. What is not as Terraform writes it marks nothing.
+ */
+export function sensitiveValues(shown: unknown): ReadonlySet<string> {
   const values = new Set<string>();
   const take = (value: unknown): void => {
     if (typeof value === 'string') values.add(value);
@@ -35,7 +38,7 @@ export function sensitiveValues(plan: unknown): ReadonlySet<string> {
     takeModule(root_module);
   };
 
-  const { variables, configuration, resource_changes, resource_drift, output_changes, ...rest } = objectOf(plan);
+  const { variables, configuration, resource_changes, resource_drift, output_changes, ...rest } = objectOf(shown);
   const declared = objectOf(objectOf(objectOf(configuration).root_module).variables);
   for (const [name, variable] of Object.entries(objectOf(variables)))
     takeMarked(objectOf(variable).value, objectOf(declared[name]).sensitive);
@@ -46,6 +49,7 @@ export function sensitiveValues(plan: unknown): ReadonlySet<string> {
   for (const change of partsOf(output_changes)) takeChange(change);
   takeState(objectOf(rest.prior_state).values);
   takeState(rest.planned_values);
+  takeState(rest.values);
   return values;
 }
 

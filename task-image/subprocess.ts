@@ -16,8 +16,11 @@ export interface Tool extends Start {
   readonly savesState?: true;
   /** Takes the output as it comes, in the order in which it was written. */
   readonly output: (chunk: Buffer) => Promise<void> | void;
-  /** Output that may have been written when `since` is true is handed on after the tool has ended and `until` is done. */
-  readonly hold?: { readonly since: () => boolean; readonly until: () => Promise<void> };
+  /**
+   * Of the first chunk that is longer than `before` says, the rest and all that follows is held until the tool has ended;
+   * then `until` says whether it may be shown.
+   */
+  readonly hold?: { readonly before: (chunk: Buffer) => number; readonly until: () => Promise<boolean> };
 }
 
 /** A tool that was killed, or not started since it should stop already, has no exit code. */
@@ -75,13 +78,17 @@ async function handOn({ outputFile, output, limits, hold }: Tool, { exit }: Runn
   const most = limits.outputMb * megabyte;
   const written = await open(outputFile, 'r');
   let offset = 0;
+  let isHeld = false;
   const readOn = async (mayHold: boolean): Promise<void> => {
-    while (offset < most) {
+    while (offset < most && !(mayHold && isHeld)) {
       const { bytesRead, buffer } = await written.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, offset);
-      // Asked after reading: what is read while it is false was written while it was. What is held stays in the file.
-      if (bytesRead === 0 || (mayHold && hold?.since())) return;
-      offset += bytesRead;
-      await output(buffer.subarray(0, bytesRead));
+      if (bytesRead === 0) return;
+      const chunk = buffer.subarray(0, bytesRead);
+      // Asked after reading: what is read before a moment was written before it. What is held stays in the file.
+      const size = mayHold && hold ? hold.before(chunk) : bytesRead;
+      isHeld ||= size < bytesRead;
+      offset += size;
+      await output(chunk.subarray(0, size));
     }
   };
   try {
@@ -90,10 +97,7 @@ async function handOn({ outputFile, output, limits, hold }: Tool, { exit }: Runn
       if (exited) onExit();
       await readOn(true);
       if (!exited) continue;
-      if (hold?.since()) {
-        await hold.until();
-        await readOn(false);
-      }
+      if (isHeld && (await hold?.until())) await readOn(false);
       return exited[0];
     }
   } finally {

@@ -2,8 +2,10 @@
 import { existsSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { StackSettings } from '../policies/allowlist.ts';
 import type { Phase } from '../policies/contract/run.ts';
+import { beforeResults } from './apply-results.ts';
 import { checkBackend } from './backend.ts';
 import { realBinary } from './binary.ts';
 import type { Control } from './control.ts';
@@ -120,10 +122,30 @@ export function terraform(parts: StackRun): Terraform {
     throw unreadable(`${binary} ${argv[0]} failed`);
   };
 
-  const show = async (planFile: string): Promise<unknown> => {
-    const json = parsed(await captured(['show', '-json', planFile]));
-    for (const value of sensitiveValues(json)) control.masker.hide(value);
+  /** Of a plan, of a state in a file, or of the state as it is now. */
+  const show = async (...file: readonly string[]): Promise<unknown> => {
+    const json = parsed(await captured(['show', '-json', ...file]));
+    for (const value of sensitiveValues(json)) {
+      control.masker.hide(value);
+      // There may be thousands, and the worker must stay alive meanwhile.
+      await immediate();
+    }
     return json;
+  };
+
+  /** Hides what the apply has made, so that its diagnostics and outputs may be shown; says whether it could. */
+  const hideMade = async (): Promise<boolean> => {
+    try {
+      await show();
+      // What the backend did not take.
+      if (existsSync(erroredState(cwd))) await show(erroredState(cwd));
+      return true;
+    } catch {
+      const text =
+        'The results of this apply are not shown: its secrets cannot be told, since the state cannot be read.';
+      await control.line({ phase: 'apply', text });
+      return false;
+    }
   };
 
   return {
@@ -146,14 +168,16 @@ export function terraform(parts: StackRun): Terraform {
       let json: unknown;
       // The plan is written before it is printed, its errors too; only from it is known what must not be shown of them.
       // INVARIANT: where it cannot be told, nothing of them is shown.
+      const before = (chunk: Buffer) => (existsSync(planFile) ? 0 : chunk.length);
       const until = async () => {
         json = await show(planFile);
+        return true;
       };
-      const { exitCode, words } = await shown('plan', argv, { hold: { since: () => existsSync(planFile), until } });
+      const { exitCode, words } = await shown('plan', argv, { hold: { before, until } });
       if (exitCode !== 0 && exitCode !== 2) throw toolFailure('E_PLAN', `${binary} plan`, exitCode, words);
-      return { hasChanges: exitCode === 2, json };
+      return { hasChanges: exitCode === 2, json: json ?? (await show(planFile)) };
     },
-    show,
+    show: planFile => show(planFile),
     apply: async planFile => {
       if (isLocal && stateFile !== undefined) {
         // Terraform writes a state in place: the one before stays beside it.
@@ -162,7 +186,7 @@ export function terraform(parts: StackRun): Terraform {
         else writeFileSync(stateFile, '', { mode: 0o600 });
       }
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
-      const { exitCode, words } = await shown('apply', argv);
+      const { exitCode, words } = await shown('apply', argv, { hold: { before: beforeResults(), until: hideMade } });
       // Of an apply that went well it is forged.
       if (exitCode !== 0 && existsSync(erroredState(cwd)))
         throw new Failure(

@@ -1,12 +1,13 @@
 /** Hides secrets in text that goes out: values that it was told of, in every form, and what looks like a token or a private key. */
 import { colours, withoutTricks } from '../../policies/printable.ts';
-import { keyMark, type OpenKey, privateKeyIn } from './private-key-lines.ts';
-import { longestMatch, type Span, spanFinder } from './span-finder.ts';
+import { type KeyLine, keyMark, type OpenKey, privateKeyIn } from './private-key-lines.ts';
+import { longestMatch, type Span, type SpanFinder, spanFinder } from './span-finder.ts';
+import { nothingWrapped, type OpenWraps } from './wrapped-lines.ts';
 
 export const mask = '[masked]';
 
 export interface Masker {
-  /** Hides this value from now on; call it before the value is used. */
+  /** Hides this value from now on; call it before the value is used. A `Failure` when there is more than can be hidden. */
   readonly hide: (value: string) => void;
   /** One text of our own, cleaned and masked. */
   readonly masked: (text: string) => string;
@@ -24,7 +25,7 @@ const plainOf = (text: string): string => (text.includes(esc) ? text.replaceAll(
 
 export function newMasker(): Masker {
   const finder = spanFinder(form => plainOf(withoutTricks(form)));
-  const stream = () => maskedStream(finder.find);
+  const stream = () => maskedStream(finder);
   return {
     // Hiding the mask itself would only make it longer.
     hide: value => {
@@ -39,11 +40,26 @@ export function newMasker(): Masker {
 }
 
 /** Lines that have come whole go out whole; of one that goes on, its end is kept until no match can begin before it. */
-function maskedStream(find: (text: string) => readonly Span[]): MaskedStream {
+function maskedStream({ find, wrapped }: SpanFinder): MaskedStream {
   let kept = '';
   /** How far what is kept is masked already. */
   let covered = 0;
-  let openKey: OpenKey | undefined;
+  let open: Open = nothing;
+
+  /** What lies across lines: in whole lines, and in the beginning of one that goes on. */
+  const acrossLines = (text: string, lineStart: number) => {
+    const spans: Span[] = [];
+    let at = 0;
+    const take = (line: string, isWhole: boolean): Open => {
+      const key = open.key === undefined && !line.includes(keyMark) ? noKey : privateKeyIn(line, open.key);
+      const wraps = isWhole ? wrapped.inLine(line, open.wraps) : wrapped.goOn(line, open.wraps);
+      for (const found of [key.spans, wraps.spans]) for (const [from, to] of found) spans.push([at + from, at + to]);
+      at += line.length + 1;
+      return { key: key.open, wraps: wraps.open };
+    };
+    for (const line of text.slice(0, lineStart).split('\n').slice(0, -1)) open = take(line, true);
+    return { spans, atEnd: lineStart < text.length ? take(text.slice(lineStart), false) : open };
+  };
 
   const go = (text: string, isEnd: boolean): string => {
     const whole = kept + text;
@@ -51,11 +67,14 @@ function maskedStream(find: (text: string) => readonly Span[]): MaskedStream {
     const lineStart = plain.lastIndexOf('\n') + 1;
     const border = isEnd ? plain.length : Math.max(lineStart, plain.length - longestMatch);
     const isCrossing = ([from, to]: Span): boolean => from < border && to > border;
-    const keys = openKey === undefined && !plain.includes(keyMark) ? noKeys : keysIn(plain, lineStart, openKey);
+    const mayBeAcross = open.key !== undefined || !wrapped.isEmpty() || plain.includes(keyMark);
+    const across = mayBeAcross ? acrossLines(plain, lineStart) : { spans: [], atEnd: nothing };
     const before: readonly Span[] = covered > 0 ? [[-1, covered]] : [];
-    const spans = joined([...before, ...find(plain), ...keys.spans]);
-    const isWithinKey = border > lineStart && keys.open !== undefined && keys.spans.some(isCrossing);
-    openKey = border === lineStart ? keys.openAtLineStart : isWithinKey ? 'rest-of-line' : undefined;
+    const spans = joined([...before, ...find(plain), ...across.spans]);
+    if (border > lineStart) {
+      const isWithinKey = across.atEnd.key !== undefined && across.spans.some(isCrossing);
+      open = { key: isWithinKey ? 'rest-of-line' : undefined, wraps: nothing.wraps };
+    }
     covered = Math.max(0, (spans.find(isCrossing)?.[1] ?? 0) - border);
     if (border === plain.length && spans.length === 0) {
       kept = '';
@@ -69,24 +88,13 @@ function maskedStream(find: (text: string) => readonly Span[]): MaskedStream {
   return { write: text => go(text, false), end: () => go('', true) };
 }
 
-const noKeys = { spans: [], openAtLineStart: undefined, open: undefined };
-
-/** Private keys in whole lines and in the beginning of one that goes on. */
-function keysIn(text: string, lineStart: number, before: OpenKey | undefined) {
-  const spans: Span[] = [];
-  let open = before;
-  let at = 0;
-  const take = (line: string): void => {
-    const found = privateKeyIn(line, open);
-    for (const [from, to] of found.spans) spans.push([at + from, at + to]);
-    open = found.open;
-    at += line.length + 1;
-  };
-  for (const line of text.slice(0, lineStart).split('\n').slice(0, -1)) take(line);
-  const openAtLineStart = open;
-  if (lineStart < text.length) take(text.slice(lineStart));
-  return { spans, openAtLineStart, open };
+/** What goes on from one line to the next. */
+interface Open {
+  readonly key: OpenKey | undefined;
+  readonly wraps: OpenWraps;
 }
+const nothing: Open = { key: undefined, wraps: nothingWrapped.open };
+const noKey: KeyLine = { spans: [], open: undefined };
 
 /** In order, and apart from each other. */
 function joined(spans: readonly Span[]): readonly Span[] {

@@ -3,10 +3,17 @@
 /** Shorter ones are in every text: hiding them would destroy the log, and where it is destroyed would tell them. */
 const shortest = 6;
 const shortestLine = 8;
+/** All forms of a longer one would take the worker's time and memory. */
+const longestInAllForms = 32 * 1024;
+/** Where `base64` and PEM wrap. */
+const base64Columns = [76, 64];
 
-/** Every form of everything in the value that is worth hiding. */
+/** Every form of everything in the value that is worth hiding; of a long one, the forms that Terraform itself writes. */
 export function secretForms(value: string): ReadonlySet<string> {
-  return new Set([...partsOf(value)].flatMap(formsOf).filter(form => form.length >= shortest));
+  const forms = value.length > longestInAllForms ? ownFormsOf : formsOf;
+  const found = new Set<string>();
+  for (const part of partsOf(value)) for (const form of forms(part)) if (form.length >= shortest) found.add(form);
+  return found;
 }
 
 /** The value, its lines, and what it holds where it is JSON. Terraform brings every string into NFC. */
@@ -28,6 +35,11 @@ function leavesOf(value: string): string[] {
   return leaves;
 }
 
+function ownFormsOf(part: string): string[] {
+  const inJson = JSON.stringify(part).slice(1, -1);
+  return [part, inJson, inJson.replaceAll(/[<>&\u2028\u2029]/g, unicode), ...inBase64(Buffer.from(part, 'utf8'))];
+}
+
 function formsOf(part: string): string[] {
   const bytes = Buffer.from(part, 'utf8');
   const hex = [...bytes].map(byte => byte.toString(16).padStart(2, '0'));
@@ -44,8 +56,12 @@ function inBase64(bytes: Buffer): string[] {
     return encoded.slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3));
   });
   const standard = [alone, alone.replaceAll('=', ''), ...within];
-  return [...standard, ...standard.map(text => text.replaceAll('+', '-').replaceAll('/', '_'))];
+  const lines = [alone, within[0] ?? ''].flatMap(text => base64Columns.flatMap(columns => inLines(text, columns)));
+  return [...standard, ...standard.map(text => text.replaceAll('+', '-').replaceAll('/', '_')), ...lines];
 }
+
+const inLines = (text: string, columns: number): string[] =>
+  text.length > columns ? (text.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []) : [];
 
 /** What JavaScript, Go, Python and PHP escape, one time and two times, and every character escaped. */
 function inJson(part: string): string[] {

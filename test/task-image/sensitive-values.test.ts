@@ -3,7 +3,7 @@ import { sensitiveValues } from '../../task-image/sensitive-values.ts';
 
 const valuesOf = (plan: unknown) => [...sensitiveValues(plan)];
 
-describe('the sensitive values of a plan', () => {
+describe('the sensitive values of a plan or a state', () => {
   test('are those of variables that are declared so', () => {
     const variables = { a: { value: 'of a' }, b: { value: { deep: ['of b', 1234567] } }, c: { value: 'of c' } };
     const declared = { a: { sensitive: true }, b: { sensitive: true }, c: {} };
@@ -49,6 +49,12 @@ describe('the sensitive values of a plan', () => {
       'new root',
       'new grandchild',
     ]);
+  });
+
+  test('are those of a state by itself', () => {
+    const outputs = { a: { value: 'of an output', sensitive: true }, b: { value: 'plain', sensitive: false } };
+    const resources = [{ values: { x: 'of a resource', y: 'plain' }, sensitive_values: { x: true } }];
+    expect(valuesOf({ values: { outputs, root_module: { resources } } })).toEqual(['of an output', 'of a resource']);
   });
 
   test('are no short numbers, no booleans and no names of attributes', () => {

@@ -60,7 +60,7 @@ describe('a tool', () => {
     let isThen = false;
     const seen: string[] = [];
     const tool = startTool('echo first; while [ ! -e go ]; do sleep 0.02; done; echo second; echo third', {
-      hold: { since: () => isThen, until: async () => void seen.push(tool.output()) },
+      hold: { before: chunk => (isThen ? 0 : chunk.length), until: async () => seen.push(tool.output()) > 0 },
     });
     await tool.printed('first');
     isThen = true;
@@ -70,9 +70,18 @@ describe('a tool', () => {
     expect(tool.output()).toBe('first\nsecond\nthird\n');
   });
 
+  test('gives nothing from the place on that matters, when it may not be shown in the end either', async () => {
+    const before = (chunk: Buffer) => (chunk.includes('second') ? chunk.indexOf('second') : chunk.length);
+    const tool = startTool('echo first; echo second; sleep 0.1; echo third', {
+      hold: { before, until: async () => false },
+    });
+    await tool.ended;
+    expect(tool.output()).toBe('first\n');
+  });
+
   test('fails, and what is held back is never given, when what must be done cannot be done', async () => {
     const until = () => Promise.reject(new Error('not known'));
-    const tool = startTool('echo secret', { hold: { since: () => true, until } });
+    const tool = startTool('echo secret', { hold: { before: () => 0, until } });
     await expect(tool.ended).rejects.toThrow('not known');
     expect(tool.output()).toBe('');
   });

@@ -124,6 +124,46 @@ describe('a secret that was told of', () => {
     expect(await linesOf([secret], bytes(output))).toEqual(['[masked] | [masked] | [masked]']);
   });
 
+  test('that is longer still is masked as Terraform writes it, within a moment', async () => {
+    const secret = Array.from({ length: 100_000 }, (_, index) => `${(index * 31).toString(36)}"<`).join('+');
+    const start = performance.now();
+    const json = JSON.stringify(secret).slice(1, -1);
+    const output = [secret, Buffer.from(secret).toString('base64'), json, json.replaceAll('<', '\\u003c')];
+    expect(await linesOf([secret], bytes(output.join('\n')))).toEqual(output.map(() => '[masked]'));
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
+  test.each([64, 76])('is masked in base64 that is wrapped at %i columns', async columns => {
+    const secret = Array.from({ length: 60 }, (_, index) => (index * 7919).toString(36)).join('.');
+    const wrapped = (text: string) =>
+      Buffer.from(text)
+        .toString('base64')
+        .replaceAll(new RegExp(`.{${columns}}`, 'g'), '$&\n');
+    for (const text of [wrapped(secret), wrapped(`${secret}\n`)]) {
+      const lines = await linesOf([secret], bytes(text));
+      expect(lines.slice(0, -1)).toEqual(lines.slice(1).map(() => '[masked]'));
+      // Of its last line, a group of four is too short to be told from other text.
+      expect(lines.at(-1)).toMatch(/^(?:\[masked\])?.{0,8}$/);
+    }
+  });
+
+  test('is one of thousands that begin alike, and is found within a moment', async () => {
+    const secrets = Array.from({ length: 4000 }, (_, index) => `000000${String(index).padStart(20, '0')}`);
+    const start = performance.now();
+    const zeros = '0'.repeat(20);
+    const lines = await linesOf(secrets, bytes(`${`${zeros}\n`.repeat(5000)}${secrets[17]}\n`));
+    expect(lines).toEqual([...Array.from({ length: 5000 }, () => zeros), '[masked]']);
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
+  test('is refused when it is one too many to be masked', () => {
+    const masker = newMasker();
+    const hideAll = () => {
+      for (let index = 0; index < 40; index += 1) masker.hide(`${index}-${'0123456789abcdef'.repeat(64 * 1024)}`);
+    };
+    expect(hideAll).toThrow('more sensitive values than can be masked');
+  });
+
   test('of many lines is masked line by line, indented and marked', async () => {
     const secret = 'first line of it\n  second line of it  \nx\nlast line of it\n';
     const output = '+ first line of it\n      + second line of it\n  x\n"first line of it\\n  second line of it  \\nx"';
