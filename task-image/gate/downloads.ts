@@ -1,6 +1,6 @@
 /** What is found in the modules that `init` has fetched: they are held to the rules of those that were read before. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { HclReader } from '../hcl/reader.ts';
 import { diskBelow } from './disk.ts';
 import type { Finding } from './finding.ts';
@@ -36,7 +36,7 @@ export async function readDownloads(
     wanted,
     new Set(),
   );
-  // Terragrunt works in a copy, all of which is read.
+  // Terragrunt may work in a copy, which is followed from there.
   const strange =
     wanted.settings.binary === 'terragrunt'
       ? []
@@ -63,17 +63,20 @@ function moduleDirectories(file: string): string[] {
   return Modules.flatMap(({ Dir }) => Dir ?? []);
 }
 
-/** Every directory of Terragrunt's cache: it holds what `source` has brought. */
+/** The directories of Terragrunt's cache that Terraform works in, and what they call: the stack laid over its source. */
 export async function readCopies(reader: HclReader, cache: string, wanted: Wanted): Promise<Finding[]> {
   const place = { disk: diskBelow(cache), reader, prefix: '.terragrunt-cache/' };
-  const start = directoriesBelow(cache).map(directory => ({ directory, isRoot: false }));
+  const start = workingDirectories(cache).map(directory => ({ directory, isRoot: true }));
   const { modules, findings } = await follow(place, start, wanted, new Set());
   return [...findings, ...judge(modules, wanted)];
 }
 
-function directoriesBelow(root: string): string[] {
-  if (!existsSync(root)) return [];
-  return readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .map(({ parentPath, name }) => relative(root, join(parentPath, name)));
+/** Those that Terragrunt has copied the stack's files to: it leaves a list of them there. */
+function workingDirectories(cache: string): string[] {
+  if (!existsSync(cache)) return [];
+  const lists = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter(
+    path => basename(path) === '.terragrunt-module-manifest',
+  );
+  if (lists.length === 0) throw new Error('there is a Terragrunt cache without a working directory');
+  return lists.map(dirname);
 }

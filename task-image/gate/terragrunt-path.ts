@@ -1,7 +1,7 @@
-/** What Terragrunt's own functions say of paths, as far as the tree of the repository tells; anything else is undefined. */
-import { dirname, relative } from 'node:path/posix';
-import { calls, isText, split, templates } from '../hcl/expressions.ts';
+/** What Terragrunt 0.58 makes of paths, as far as the tree of the repository tells; anything else is undefined. */
+import { dirname, normalize, relative } from 'node:path/posix';
 import { joinPath } from './module.ts';
+import { parseTemplate, type Template } from './terragrunt-template.ts';
 
 export interface TerragruntPlace {
   /** The directory that Terragrunt takes for its own: of the stack, or of a configuration that is read by itself. */
@@ -9,75 +9,88 @@ export interface TerragruntPlace {
   readonly stack: string;
   /** Where the file lies: another directory when it is included. */
   readonly fileDirectory: string;
-  readonly exists: (path: string) => boolean;
+  /** Includes others: what Terragrunt says of its parent is then said of one of those. */
+  readonly isChild: boolean;
+  readonly entry: (path: string) => 'file' | 'directory' | undefined;
 }
 
-/** Stands before a path that is counted from the repository's root. */
-const rooted = '\0';
+/** Stands for the repository's root, and in no text. */
+const root = '\0';
+const rooted = (path: string): string => (path === '' ? root : `${root}/${path}`);
 
-const longest = 1024;
-
-/** The text that a template becomes, paths from the root with a mark in front. */
+/** The text that a template becomes, with a mark for the root. */
 export function said(template: string, place: TerragruntPlace): string | undefined {
-  if (template.length > longest) return undefined;
-  try {
-    const parts = split(template).map((part, at) => (at % 2 === 0 ? part : value(part, place)));
-    return parts.includes(undefined) ? undefined : parts.join('');
-  } catch {
-    return undefined;
-  }
+  const parsed = parseTemplate(template);
+  return parsed && becomes(parsed, place);
 }
 
-/** The paths from the root that a template may mean: a relative one is counted from where it stands, or from the stack. */
-export function saidPaths(template: string, place: TerragruntPlace): string[] {
+/** The path from the root that a template means. INVARIANT: Terragrunt takes the same one, or none. */
+export function saidPath(template: string, place: TerragruntPlace): string | undefined {
   const text = said(template, place);
-  if (text === undefined || /^[/~]/.test(text)) return [];
-  const path = text.startsWith(rooted) ? text.slice(1) : text;
-  const from = text.startsWith(rooted) ? [''] : [...new Set([place.fileDirectory, place.directory])];
-  if (path.includes(rooted)) return [];
-  return from.flatMap(directory => joinPath(directory, path) ?? []);
+  if (!text || text.startsWith('/')) return undefined;
+  if (text.startsWith(root)) return /^.(?:$|\/)/s.test(text) ? joinPath('', text.slice(root.length)) : undefined;
+  return joinPath(place.directory, text);
 }
 
-function value(expression: string, place: TerragruntPlace): string | undefined {
-  if (isText(expression)) {
-    const [whole] = templates(expression);
-    return whole && said(whole.parts.map((part, at) => (at % 2 === 0 ? part : `\${${part}}`)).join(''), place);
+/** Whether it is counted from anywhere but the root, or not known. */
+export const isRelative = (template: string, place: TerragruntPlace): boolean =>
+  !said(template, place)?.startsWith(root);
+
+/** Where a module is: a path from the root is told from Terragrunt's directory. */
+export function saidSource(template: string, place: TerragruntPlace): string | undefined {
+  const text = said(template, place);
+  if (!text?.startsWith(root)) return text;
+  const up = place.directory.split('/').map(() => '..');
+  return text.startsWith(`${root}/`) ? `${up.join('/')}${text.slice(root.length)}` : undefined;
+}
+
+function becomes(template: Template, place: TerragruntPlace): string | undefined {
+  let text = '';
+  for (const part of template) {
+    const more = typeof part === 'string' ? part : answer(part.call, part.args, place);
+    // A path from the root stands at the start, or it is none.
+    if (more === undefined || (text !== '' && more.startsWith(root))) return undefined;
+    text += more;
   }
-  // A call that is the whole expression, and nothing beside it.
-  const [call] = calls(`\${${expression}}`, known) ?? [];
-  if (call === undefined || !/^\w+\s*\(.*\)$/s.test(expression) || !expression.startsWith(call.name)) return undefined;
-  const args = call.args.filter(argument => argument !== '').map(argument => value(argument, place));
-  if (args.includes(undefined) || !endsWithCall(expression)) return undefined;
-  return functions[call.name]?.(place, ...(args as string[]));
+  return text;
 }
 
-/** `a("x") + b("y")` ends with a bracket too. */
-const endsWithCall = (expression: string): boolean => /^[^()]*\((?:[^()"]|"[^"]*"|\([^()]*\))*\)$/.test(expression);
+function answer(call: string, templates: readonly Template[], place: TerragruntPlace): string | undefined {
+  const known = Object.hasOwn(functions, call) ? functions[call] : undefined;
+  const args = templates.map(template => becomes(template, place));
+  return args.includes(undefined) ? undefined : known?.(place, args as string[]);
+}
 
-const known = /^[a-z_]+$/;
+type Answer = (place: TerragruntPlace, args: readonly string[]) => string | undefined;
 
-const functions: Readonly<Record<string, (place: TerragruntPlace, ...args: string[]) => string | undefined>> = {
-  find_in_parent_folders: ({ directory, exists }, name = 'terragrunt.hcl', more?: string) => {
-    if (more !== undefined || joinPath('', name) !== name) return undefined;
-    for (let at = directory; at !== ''; ) {
-      at = at.includes('/') ? dirname(at) : '';
-      const path = at === '' ? name : `${at}/${name}`;
-      if (exists(path)) return `${rooted}${path}`;
-    }
-    return undefined;
+const functions: Readonly<Record<string, Answer>> = {
+  find_in_parent_folders: (place, args) => {
+    const [name] = args;
+    // The second is a fallback. Before Terragrunt takes that, it looks above the repository.
+    if (args.length > 2 || (name !== undefined && !isPlainName(name))) return undefined;
+    return nearestAbove(place, name === undefined ? ['terragrunt.hcl', 'terragrunt.hcl.json'] : [name]);
   },
-  get_terragrunt_dir: ({ directory }, ...args) => (args.length === 0 ? `${rooted}${directory}` : undefined),
-  get_original_terragrunt_dir: ({ stack }, ...args) => (args.length === 0 ? `${rooted}${stack}` : undefined),
-  get_parent_terragrunt_dir: ({ fileDirectory }, ...args) =>
-    args.length === 0 ? `${rooted}${fileDirectory}` : undefined,
-  path_relative_to_include: ({ fileDirectory, directory }, ...args) =>
-    args.length === 0 ? relative(`/${fileDirectory}`, `/${directory}`) || '.' : undefined,
-  dirname: (_place, path, more) =>
-    path === undefined || more !== undefined
+  get_terragrunt_dir: ({ directory }, args) => (args.length === 0 ? rooted(directory) : undefined),
+  get_original_terragrunt_dir: ({ stack }, args) => (args.length === 0 ? rooted(stack) : undefined),
+  get_parent_terragrunt_dir: ({ fileDirectory, isChild }, args) =>
+    args.length === 0 && !isChild ? rooted(fileDirectory) : undefined,
+  path_relative_to_include: ({ fileDirectory, directory, isChild }, args) =>
+    args.length === 0 && !isChild ? relative(`/${fileDirectory}`, `/${directory}`) || '.' : undefined,
+  // Of a path that is written differently it would first make a clean one.
+  dirname: (_place, [path = '', more]) =>
+    more !== undefined || path === '' || path === root || path !== normalize(path) || path.endsWith('/')
       ? undefined
-      : path.includes('/')
-        ? dirname(path)
-        : path.startsWith(rooted)
-          ? rooted
-          : '.',
+      : dirname(path),
 };
+
+const isPlainName = (name: string): boolean => name !== '' && joinPath('', name) === name && !name.includes(root);
+
+/** The first of these that is there, in the nearest directory that has one: it may be a directory too. */
+function nearestAbove({ directory, entry }: TerragruntPlace, names: readonly string[]): string | undefined {
+  for (let at = directory; at !== ''; ) {
+    at = at.includes('/') ? dirname(at) : '';
+    const found = names.map(name => (at === '' ? name : `${at}/${name}`)).find(path => entry(path) !== undefined);
+    if (found !== undefined) return rooted(found);
+  }
+  return undefined;
+}

