@@ -11,6 +11,8 @@ const configuration = {
   'core.fsmonitor': 'false',
   'core.symlinks': 'false',
   'init.templateDir': '',
+  // A repository inside of another one may not say which program git runs.
+  'safe.bareRepository': 'explicit',
   'protocol.version': '2',
   'transfer.fsckObjects': 'true',
   'http.followRedirects': 'false',

@@ -43,7 +43,7 @@ function listing(directory: string): string[] | undefined {
     return entries.filter(entry => !entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
     throw error;
   }
 }

