@@ -16,7 +16,7 @@ import type { Isolation } from './isolation.ts';
 import { megabyte } from './limits.ts';
 import { lockArgument } from './lock-file.ts';
 import { lineSplitter } from './output.ts';
-import { erroredState } from './places.ts';
+import { erroredState, hasErroredState } from './places.ts';
 import { mostBytes, readIfThere } from './read-file.ts';
 import type { View } from './sandbox.ts';
 import { sensitiveValues } from './sensitive-values.ts';
@@ -138,7 +138,7 @@ export function terraform(parts: StackRun): Terraform {
     try {
       await show();
       // What the backend did not take.
-      if (existsSync(erroredState(cwd))) await show(erroredState(cwd));
+      if (hasErroredState(cwd)) await show(erroredState(cwd));
       return true;
     } catch {
       const text =
@@ -188,7 +188,7 @@ export function terraform(parts: StackRun): Terraform {
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
       const { exitCode, words } = await shown('apply', argv, { hold: { before: beforeResults(), until: hideMade } });
       // Of an apply that went well it is forged.
-      if (exitCode !== 0 && existsSync(erroredState(cwd)))
+      if (exitCode !== 0 && hasErroredState(cwd))
         throw new Failure(
           'E_APPLY',
           `${binary} apply could not write its state: the backend did not take it`,

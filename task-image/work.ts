@@ -1,5 +1,4 @@
 /** One run from claim to finish: the steps in their order, and the cleaning up on every way out. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkAllowlist } from '../policies/check-policy.ts';
 import type { Finish, SourceAnswer } from '../policies/contract/worker.ts';
@@ -15,7 +14,7 @@ import { initialise } from './initialise.ts';
 import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { passGate } from './pass-gate.ts';
-import { clean, erroredState, type Places, planFile, prepare } from './places.ts';
+import { clean, hasErroredState, type Places, planFile, prepare } from './places.ts';
 import { plannedState } from './plan-file.ts';
 import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
@@ -31,7 +30,7 @@ export async function work(control: Control, places: Places, isolation: Isolatio
     await control.finish(report);
   } finally {
     // The only record of what an apply has made is kept by the launcher, with the clone it lies in.
-    const isErrored = existsSync(erroredState(join(places.cloneDir, control.claimed.request.path)));
+    const isErrored = hasErroredState(join(places.cloneDir, control.claimed.request.path));
     clean([places.dataDir, places.runDir, ...(isErrored ? [] : [places.cloneDir])]);
   }
 }
