@@ -71,10 +71,10 @@ const LimitsSchema = Type.Object(
   {
     minutes: whole(720, 'the minutes after which a run is stopped, 1 to 720; 30 when left out'),
     plan_hours: whole(720, 'the hours a plan may wait for its apply, 1 to 720; 24 when left out'),
-    memory_mb: whole(1_000_000, 'the megabytes of memory of all its processes together; 4096 when left out'),
+    memory_mb: whole(1_000_000, 'the MiB of memory of all its processes together; 4096 when left out'),
     processes: whole(100_000, 'the processes it may have at one time; 512 when left out'),
-    disk_mb: whole(1_000_000, 'the megabytes it may write to disk; 8192 when left out'),
-    output_mb: whole(10_000, 'the megabytes it may print; 256 when left out'),
+    disk_mb: whole(1_000_000, 'the MiB it may write to disk; 8192 when left out'),
+    output_mb: whole(10_000, 'the MiB it may print; 256 when left out'),
   },
   { ...closed, minProperties: 1, description: 'what a run may use: minutes, memory, processes, disk, output' },
 );

@@ -10,7 +10,8 @@ import type { Git } from './git.ts';
 export async function checkout(git: Git, clone: string, commit: string, path: CanonicalPath): Promise<void> {
   const sparse = join(clone, '.git', 'info', 'sparse-checkout');
   const read = new Set<string>();
-  let wanted: readonly string[] | 'all' = [path];
+  // `init` fetches what the tests of a stack call, too.
+  let wanted: readonly string[] | 'all' = [path, `${path}/tests`];
   while (wanted === 'all' || wanted.some(directory => !read.has(directory))) {
     writeFileSync(sparse, wanted === 'all' ? '/*\n' : coneOf(wanted));
     if (read.size === 0) await git(['checkout', '--quiet', '--force', '--detach', commit, '--']);

@@ -1,6 +1,8 @@
 /** Terraform's `init`, with what is there for this step only: the keys of private modules, and a git that may fetch them. */
 import type { Repository, StackSettings } from '../policies/allowlist.ts';
 import type { Control } from './control.ts';
+import { Failure } from './failure.ts';
+import type { Isolation } from './isolation.ts';
 import { takeModuleKeys } from './module-keys.ts';
 import type { Places } from './places.ts';
 import type { Terraform } from './terraform.ts';
@@ -11,9 +13,18 @@ export interface InitialiseParts {
   readonly places: Pick<Places, 'runDir' | 'path'>;
   readonly repository: Pick<Repository, 'modules'>;
   readonly settings: Pick<StackSettings, 'moduleSources'>;
+  readonly isolation: Isolation;
 }
 
-export async function initialise({ control, tool, places, repository, settings }: InitialiseParts): Promise<void> {
+export async function initialise(parts: InitialiseParts): Promise<void> {
+  const { control, tool, places, repository, settings, isolation } = parts;
+  // An agent answers nobody but its own user.
+  if (isolation.kind === 'user' && repository.modules.length > 0)
+    throw new Failure(
+      'E_INIT',
+      'private modules cannot be fetched where Terraform runs as another user than the worker',
+      'run the worker where it can make namespaces (bubblewrap), or take the modules into the repository',
+    );
   const keys = await takeModuleKeys({
     modules: repository.modules,
     moduleSources: settings.moduleSources,

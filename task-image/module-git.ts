@@ -52,5 +52,11 @@ export function moduleFailure(output: string): Failure | undefined {
       'a module comes from where the policy lets nobody fetch',
       'have an admin list its repository in `modules` (ssh, with a read-only key) or in `module_sources` (https)',
     );
+  if (/returned error: 30[1278]/.test(words))
+    return new Failure(
+      'E_INIT',
+      'the address of a module leads to another address, which nobody has allowed',
+      'write the address that it leads to, often the same with `.git` at its end',
+    );
   return knownGitFailure(words);
 }

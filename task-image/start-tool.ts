@@ -51,7 +51,10 @@ export async function startTool(start: Start): Promise<Running> {
         const words = ['--info-fd', '4', ...sandboxArgv(view, cwd), file, ...argv];
         const child = enclosed(isolation.bwrap, words, { ...options, stdio: [...stdio, 'pipe', 'pipe'] });
         const running = await started(child);
-        const first = await firstProcess(child.stdio[4] as Readable);
+        const first = await firstProcess(child.stdio[4] as Readable).catch(error => {
+          child.kill('SIGKILL');
+          throw error;
+        });
         return { ...running, ...(first === undefined ? {} : { first }) };
       }
     }

@@ -1,8 +1,9 @@
 /** Runs one tool to its end: closed stdin, within its limits, and nothing of what it started left afterwards. */
+import { statSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../policies/contract/error.ts';
-import { type Limits, megabyte } from './limits.ts';
+import { type Limits, megabyte, overLimit } from './limits.ts';
 import { type Running, type Start, startTool } from './start-tool.ts';
 import { stopper } from './stop-tool.ts';
 import { watch } from './usage.ts';
@@ -62,6 +63,8 @@ export async function runTool(tool: Tool): Promise<ToolEnd> {
   };
   try {
     const code = await handOn(tool, running, onExit);
+    // It may have ended between two looks.
+    exceeded ??= overLimit({ outputBytes: statSync(outputFile).size }, limits);
     return { exitCode: stopping.wasKilled() ? undefined : (code ?? undefined), ...(exceeded && { exceeded }) };
   } catch (error) {
     void giveUp();

@@ -4,7 +4,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../policies/contract/error.ts';
-import { type Limits, overLimit, type Usage } from './limits.ts';
+import { type Limits, mostFiles, overLimit, type Usage } from './limits.ts';
 import { namelessBytes } from './nameless-files.ts';
 import type { ToolProcess } from './tool-processes.ts';
 
@@ -43,9 +43,10 @@ export function watch({ processes, places, outputFile, limits, exceeded }: Watch
       outputBytes: outputFile === undefined ? 0 : printedTo(outputFile),
     };
   });
-  void keepLooking(async () => ({
-    diskBytes: (await writtenTo(places)) + (await namelessBytes(processes().map(({ pid }) => pid))),
-  }));
+  void keepLooking(async () => {
+    const { diskBytes = 0, ...written } = await writtenTo(places);
+    return { ...written, diskBytes: diskBytes + (await namelessBytes(processes().map(({ pid }) => pid))) };
+  });
   return () => {
     ended = true;
   };
@@ -57,26 +58,24 @@ function printedTo(outputFile: string): number {
   return file ? Math.max(file.size, sizeOf(file)) : 0;
 }
 
-/** Far more than an honest run has, and still counted in seconds. */
-const maxEntries = 100_000;
-
-/** The bytes that files below these places take; a directory that hides what is in it counts as too much. */
-export async function writtenTo(places: readonly string[]): Promise<number> {
-  let bytes = 0;
+/** What the files below these places take. */
+export async function writtenTo(places: readonly string[]): Promise<Usage> {
+  let diskBytes = 0;
   let entries = 0;
   const waiting = [...places];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     const found = await orGone(lstat(place));
-    bytes += found === undefined ? 0 : found === 'hidden' ? Number.POSITIVE_INFINITY : sizeOf(found);
     entries += 1;
-    if (typeof found !== 'object' || !found.isDirectory()) continue;
+    if (found === 'hidden') return { uncounted: 'hidden files' };
+    diskBytes += found === undefined ? 0 : sizeOf(found);
+    if (found === undefined || !found.isDirectory()) continue;
     const names = await orGone(readdir(place));
-    if (names === 'hidden') return Number.POSITIVE_INFINITY;
+    if (names === 'hidden') return { uncounted: 'hidden files' };
     for (const name of names ?? []) waiting.push(join(place, name));
     // Before any of them is looked at: that is what takes long.
-    if (entries + waiting.length > maxEntries) return Number.POSITIVE_INFINITY;
+    if (entries + waiting.length > mostFiles) return { uncounted: 'too many files' };
   }
-  return bytes;
+  return { diskBytes };
 }
 
 const sizeOf = ({ blocks }: Stats): number => blocks * 512;

@@ -65,7 +65,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   guard(control);
   const file = planFile(runDir);
   if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
-  await initialise({ control, tool, places, repository, settings });
+  await initialise({ control, tool, places, repository, settings, isolation });
   guard(control);
   await passGate(control, await downloaded(places.dataDir), request.path);
   guard(control);

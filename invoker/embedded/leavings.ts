@@ -26,7 +26,10 @@ const deadlineMs = 600_000;
 export function leavings({ work, path, report }: LeavingsParts): Leavings {
   let removing = Promise.resolve();
   const remove = (directory: string): void => {
-    removing = removing.then(() => removed(directory, `${path}:/usr/bin:/bin`));
+    // One that fails keeps none of the others from being removed.
+    removing = removing
+      .then(() => removed(directory, `${path}:/usr/bin:/bin`))
+      .catch((error: Error) => report('none', `\`${directory}\` cannot be removed: ${error.message}`));
   };
   for (const name of namesIn(work)) if (name.includes(mark)) remove(join(work, name));
 

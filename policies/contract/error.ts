@@ -50,7 +50,7 @@ export const errorCatalog = {
   E_REPLACE_NOT_ALLOWED: { status: 403, exit: 5 },
   E_REASON_NOT_ALLOWED: { status: 403, exit: 5 },
   E_RECEIPT_NOT_ALLOWED: { status: 403, exit: 5 },
-  // The worker looked at the repository and refuses, before Terraform starts.
+  // The worker looked at the repository and refuses, before Terraform plans.
   E_REF_NOT_FOUND: { exit: 5 },
   E_REF_AMBIGUOUS: { exit: 5 },
   E_COMMIT_NOT_FOUND: { exit: 5 },

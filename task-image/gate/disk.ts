@@ -13,7 +13,7 @@ export interface Disk {
 export const mostBytes = 1024 * 1024;
 
 /** INVARIANT: a name with this in it may stand for any that is not UTF-8, so it is the name of nothing that can be read. */
-export const noText = '\ufffd';
+const noText = '\ufffd';
 
 /** What lies there is taken to stay as it is: each directory is listed once. */
 export function diskBelow(root: string): Disk {

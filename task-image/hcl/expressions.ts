@@ -174,11 +174,6 @@ export function withoutTexts(expression: string): string {
   }
 }
 
-/** Whether an expression is one text and nothing else. */
-export const isText = (expression: string): boolean =>
-  isHeredoc(expression, 0) ||
-  (expression.startsWith('"') && attempt(() => skipQuoted(expression, 0)) === expression.length);
-
 /** A template's texts and expressions in turn. Throws `Unreadable` where an expression does not end. */
 export function split(template: string): string[] {
   const parts: string[] = [];

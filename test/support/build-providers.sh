@@ -10,6 +10,7 @@ program="$cache/provider-$(cat "$source"/{main.go,go.mod,go.sum} | sha256sum | h
 [ -x "$program" ] && exit
 command -v go >/dev/null || { echo "no go to build providers with" >&2; exit; }
 echo "building providers" >&2
+mkdir -p "$cache"
 (cd "$source" && go build -mod=readonly -buildvcs=false -ldflags='-s -w' -o "$program.new" .) >&2 ||
   { echo "providers cannot be built" >&2; exit; }
 for registry in registry.terraform.io registry.opentofu.org; do

@@ -43,6 +43,15 @@ test('follows local modules as far as they go, in a circle too', async () => {
   expect(['modules/a', 'modules/b', 'lib/c', 'lib/d'].map(has)).toEqual([true, true, true, false]);
 });
 
+test('has what the tests of a stack call', async () => {
+  const { has } = await checkedOut({
+    'prod/vpc/main.tf': '# no modules\n',
+    'prod/vpc/tests/a.tftest.hcl': 'run "a" {\n  module {\n    source = "../../modules/a"\n  }\n}\n',
+    'modules/a/main.tf': '',
+  });
+  expect(has('modules/a/main.tf')).toBe(true);
+});
+
 test('has everything when a module two steps away reads what nobody can foresee', async () => {
   const { has } = await checkedOut({
     'prod/vpc/main.tf': 'module "a" {\n  source = "../../modules/a"\n}\n',

@@ -34,3 +34,10 @@ test.each([
   expect(problem).toMatchObject({ code: 'E_LIMIT', message });
   expect(problem?.fix).toContain(`\`limits.${name}\``);
 });
+
+test.each([
+  ['too many files', 'the run has more than 200,000 files and directories'],
+  ['hidden files', 'the run has directories that nobody can look into'],
+] as const)('%s cannot be counted, so no key of the policy lets them be', (uncounted, message) => {
+  expect(overLimit({ uncounted }, limits)).toEqual({ code: 'E_LIMIT', message, fix: 'make the stack need less' });
+});
