@@ -132,7 +132,7 @@ describe.skipIf(requires('terraform'))('a worker', { timeout: 90_000 }, () => {
   });
 
   test('without a door for one lease stops Terraform and cleans up', async () => {
-    const started = await start(newPipe(), { graceMs: 300, leaseMs: 800 });
+    const started = await start(newPipe(), { graceMs: 300, leaseMs: 3000 });
     await planning(started);
     await door.away();
     await expect(started.done).rejects.toThrow('the door was not reached for one lease');
