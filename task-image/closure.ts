@@ -34,6 +34,7 @@ export function needsOf(directory: string, files: Configuration): Needs {
   return { modules: [...modules] };
 }
 
+/** For every binary, with values and Terragrunt's own: wider than what one reads, where a mistake only fetches too much. */
 export const isConfiguration = (name: string): boolean => /\.(tf|tofu|tfvars)(\.json)?$/.test(name) || isHcl.test(name);
 
 /** Terragrunt's: it may include its parents, and whatever they name. Not the lock file, nor what linters read. */

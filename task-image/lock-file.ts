@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { Failure } from './failure.ts';
-import { plannedLock } from './plan-file.ts';
+import type { SavedPlan } from './plan-file.ts';
 import { readIfThere } from './read-file.ts';
 
 const lockFile = (stackDir: string): string => join(stackDir, '.terraform.lock.hcl');
@@ -23,12 +23,12 @@ export function lockArgument(
 export function placeLockFile(
   stackDir: string,
   setting: StackSettings['lockFile'],
-  planFile: Buffer,
+  plan: Pick<SavedPlan, 'lock'>,
   receipt: { readonly lockDigest?: string },
 ): void {
   const file = lockFile(stackDir);
   if (setting === 'generated' && receipt.lockDigest !== undefined && !existsSync(file))
-    writeFileSync(file, plannedLock(planFile) ?? '', { flag: 'wx', mode: 0o600 });
+    writeFileSync(file, plan.lock ?? '', { flag: 'wx', mode: 0o600 });
   if (lockDigest(stackDir) === receipt.lockDigest) return;
   throw new Failure(
     'E_PLAN_STALE',

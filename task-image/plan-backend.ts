@@ -71,6 +71,9 @@ function* fields(message: Buffer): Generator<readonly [number, Buffer | undefine
   }
 }
 
+/** Of values in values: what is read must be written again, to be compared. */
+const mostDepth = 100;
+
 /** One value of MessagePack, and nothing behind it. What is not known before the apply has no value here. */
 function unpack(text: Buffer): unknown {
   let at = 0;
@@ -98,7 +101,15 @@ function unpack(text: Buffer): unknown {
     }
     return Object.fromEntries(entries);
   };
+  let depth = 0;
   const value = (): unknown => {
+    depth += 1;
+    if (depth > mostDepth) throw new Error('the value is too deep');
+    const found = content();
+    depth -= 1;
+    return found;
+  };
+  const content = (): unknown => {
     const head = uint(1);
     if (head < 0x80) return head;
     if (head < 0x90) return map(head & 0x0f);

@@ -7,8 +7,9 @@ import { join, normalize, resolve } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { canonicalJson } from '../policies/canonical-json.ts';
 import { readBackendRecord } from './backend.ts';
-import { Failure } from './failure.ts';
-import { type PlannedModule, plannedWork } from './plan-file.ts';
+import { diskBelow } from './gate/disk.ts';
+import { configurationFiles } from './gate/read-directory.ts';
+import { damagedPlan, type SavedPlan } from './plan-file.ts';
 import { readIfThere, readRegular } from './read-file.ts';
 
 export interface Initialised {
@@ -19,26 +20,17 @@ export interface Initialised {
 }
 
 /** Call it after `init`, before anything of the plan runs. Throws a `Failure` (E_PLAN_DAMAGED). */
-export function provePlan(planFile: Buffer, initialised: Initialised): void {
-  const work = plannedWork(planFile);
-  if (work === undefined) throw damaged('is not one that Terraform has written');
+export function provePlan({ modules, backend }: SavedPlan, initialised: Initialised): void {
   const { type, config } = readBackendRecord(initialised.dataDir) ?? { type: 'local', config: {} };
   const wanted = canonicalJson({ type, config, workspace: 'default' });
-  if (canonicalJson(work.backend) !== wanted) throw damaged('is for another backend than this stack has');
+  if (canonicalJson(backend) !== wanted) throw damagedPlan('is for another backend than this stack has');
   const readers = initialised.binary === 'terragrunt' ? (['terraform', 'tofu'] as const) : [initialised.binary];
   const directories = workingDirectories(initialised);
   const isProved = directories.some(cwd =>
-    readers.some(reader => isOf(work.modules, { cwd, dataDir: initialised.dataDir }, reader)),
+    readers.some(reader => isOf(modules, { cwd, dataDir: initialised.dataDir }, reader)),
   );
-  if (!isProved) throw damaged('holds another configuration than its commit has');
+  if (!isProved) throw damagedPlan('holds another configuration than its commit has');
 }
-
-const damaged = (why: string): Failure =>
-  new Failure(
-    'E_PLAN_DAMAGED',
-    `the stored plan ${why}`,
-    'plan again and look at it; if it stays, have an admin find out what changes plans while they are made',
-  );
 
 /** Terragrunt works in a copy where its `source` says so. */
 function workingDirectories({ cwd, binary }: Initialised): string[] {
@@ -50,22 +42,26 @@ function workingDirectories({ cwd, binary }: Initialised): string[] {
 
 type Reader = 'terraform' | 'tofu';
 
-/** The same modules at the same places, with the same files in them. */
-function isOf(planned: readonly PlannedModule[], where: { cwd: string; dataDir: string }, reader: Reader): boolean {
+/**
+ * Its modules at the same places, with the same files in them. What only tests call is installed and no part of a plan; a
+ * plan that leaves out another one is refused by Terraform.
+ */
+function isOf(planned: SavedPlan['modules'], where: { cwd: string; dataDir: string }, reader: Reader): boolean {
   const { cwd, dataDir } = where;
   const own = new Map(modulesIn(join(dataDir, 'modules')).map(({ Key, Dir }) => [Key, Dir]));
-  const keys = new Set(planned.map(({ key }) => key));
-  if (keys.size !== planned.length || keys.size !== own.size) return false;
-  return planned.every(({ key, directory, files }) => {
-    const dir = own.get(key);
-    if (dir === undefined || normalize(dir) !== normalize(directory)) return false;
-    const place = resolve(cwd, dir);
-    const names = configurationNames(place, reader);
-    return (
-      names.length === files.size &&
-      names.every(name => readRegular(join(place, name))?.equals(files.get(name) ?? missing) ?? false)
-    );
-  });
+  return (
+    planned.has('') &&
+    [...planned].every(([key, { directory, files }]) => {
+      const dir = own.get(key);
+      if (dir === undefined || normalize(dir) !== normalize(directory)) return false;
+      const place = resolve(cwd, dir);
+      const names = configurationNames(place, reader);
+      return (
+        names.length === files.size &&
+        names.every(name => readRegular(join(place, name))?.equals(files.get(name) ?? missing) ?? false)
+      );
+    })
+  );
 }
 
 const missing = Buffer.from('\0');
@@ -82,16 +78,13 @@ function modulesIn(modulesDir: string): readonly ModuleRecord[] {
   return (JSON.parse(text) as { readonly Modules: readonly ModuleRecord[] }).Modules;
 }
 
-/** The files that become part of a configuration (Terraform's `IsIgnoredFile`; OpenTofu prefers its own suffix). */
+/** OpenTofu takes `x.tofu` in the place of `x.tf`. */
 function configurationNames(directory: string, reader: Reader): string[] {
-  const names = filesIn(directory, false).map(({ name }) => name);
-  const isRead = (name: string) => !name.startsWith('.') && !name.endsWith('~') && !/^#.*#$/s.test(name);
-  const own = names.filter(name => /\.tf(?:\.json)?$/.test(name) && isRead(name));
-  if (reader === 'terraform') return own;
-  const preferred = names.filter(name => /\.tofu(?:\.json)?$/.test(name) && isRead(name));
-  const shadowed = new Set(preferred.map(name => name.replace(/\.tofu(\.json)?$/, '.tf$1')));
-  return [...preferred, ...own.filter(name => !shadowed.has(name))];
+  const names = new Set(configurationFiles(diskBelow(directory), '', reader));
+  return [...names].filter(name => !(isTf.test(name) && names.has(name.replace(isTf, '.tofu$1'))));
 }
+
+const isTf = /\.tf(\.json)?$/;
 
 function filesIn(directory: string, recursive: boolean) {
   try {

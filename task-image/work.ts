@@ -15,7 +15,7 @@ import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { passGate } from './pass-gate.ts';
 import { clean, hasErroredState, type Places, planFile, prepare } from './places.ts';
-import { plannedState } from './plan-file.ts';
+import { readPlan } from './plan-file.ts';
 import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
@@ -64,7 +64,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   await control.phase('init');
   guard(control);
   const file = planFile(runDir);
-  if (answer.plan) placeLockFile(cwd, settings.lockFile, planBytes(file), answer.plan);
+  if (answer.plan) placeLockFile(cwd, settings.lockFile, readPlan(planBytes(file)), answer.plan);
   await initialise({ control, tool, places, repository, settings, isolation });
   guard(control);
   await passGate(control, await downloaded(places.dataDir), request.path);
@@ -104,21 +104,23 @@ async function plan(
   guard(control);
   await control.phase('finish');
   const bytes = planBytes(file);
+  const { state } = readPlan(bytes);
   if (answer.keepPlan) await storePlan(control, bytes);
   return {
     outcome: 'succeeded',
     hasChanges,
     counts,
     changes: [...changes],
-    state: plannedState(bytes),
+    state,
     ...(version === undefined ? {} : { tool: { binary, version } }),
   };
 }
 
 async function apply(control: Control, tool: Terraform, file: string, initialised: Initialised): Promise<Finish> {
-  const bytes = planBytes(file);
-  provePlan(bytes, initialised);
-  const { before } = plannedState(bytes);
+  // As it lies there now, which is what will be applied.
+  const saved = readPlan(planBytes(file));
+  provePlan(saved, initialised);
+  const { before } = saved.state;
   await tool.show(file);
   await control.phase('apply');
   guard(control);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { StackSettings } from '../../policies/allowlist.ts';
 import { lockDigest, placeLockFile } from '../../task-image/lock-file.ts';
 import { planFile } from '../../task-image/places.ts';
+import { readPlan } from '../../task-image/plan-file.ts';
 import { packagePath, providerMirror } from '../support/providers.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -90,7 +91,7 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
   test('travels in the plan to its apply, which installs what was planned with and nothing newer', async () => {
     const { file, digest, text } = await planned();
     const { init, apply, cwd, runDir } = stack('generated', { command: 'apply', from: newer });
-    placeLockFile(cwd, 'generated', readFileSync(file), { lockDigest: digest });
+    placeLockFile(cwd, 'generated', readPlan(readFileSync(file)), { lockDigest: digest });
     expect(readFileSync(join(cwd, lockName), 'utf8')).toBe(text);
     await init(fetchesNothing);
     expect(lockDigest(cwd)).toBe(digest);
@@ -102,7 +103,9 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
     const { file } = await planned();
     const { cwd } = stack('generated', { command: 'apply' });
     const receipt = { lockDigest: '0'.repeat(64) };
-    expect(await problemFrom(() => placeLockFile(cwd, 'generated', readFileSync(file), receipt))).toMatchObject({
+    expect(
+      await problemFrom(() => placeLockFile(cwd, 'generated', readPlan(readFileSync(file)), receipt)),
+    ).toMatchObject({
       code: 'E_PLAN_STALE',
     });
   });
@@ -110,7 +113,7 @@ describe.skipIf(requires('terraform', 'providers'))('the lock file of a stack wi
   test('is not taken from a plan where it must be committed by now', async () => {
     const { file, digest } = await planned();
     const { cwd } = stack('required', { command: 'apply' });
-    const place = () => placeLockFile(cwd, 'required', readFileSync(file), { lockDigest: digest });
+    const place = () => placeLockFile(cwd, 'required', readPlan(readFileSync(file)), { lockDigest: digest });
     expect(await problemFrom(place)).toMatchObject({ code: 'E_PLAN_STALE' });
     expect(existsSync(join(cwd, lockName))).toBe(false);
   });
@@ -123,7 +126,7 @@ describe.skipIf(requires('terraform'))('a stack without providers', () => {
     await plan(planFile(runDir));
     expect(lockDigest(cwd)).toBeUndefined();
     const later = temporaryDirectory('stack');
-    placeLockFile(later, 'generated', readFileSync(planFile(runDir)), {});
+    placeLockFile(later, 'generated', readPlan(readFileSync(planFile(runDir))), {});
     expect(existsSync(join(later, lockName))).toBe(false);
   });
 });

@@ -25,6 +25,7 @@ test.each<[string, readonly number[], unknown]>([
   ['yes and no', [0x92, 0xc3, 0xc2], [true, false]],
   ['texts', [0x92, 0xd9, 1, 0x78, 0xda, 0, 1, 0x79], ['x', 'y']],
   ['lists', [0xdc, 0, 1, 0x90], [[]]],
+  ['lists in lists', [...Array(50).fill(0x91), 0xc2], Array.from({ length: 50 }).reduce(inner => [inner], false)],
   ['maps', [0xde, 0, 1, 0xa1, 0x78, 0x80], { x: {} }],
 ])('%s in it are read as they were written', (_what, bytes, value) => {
   const config = Buffer.from([0x81, 0xa1, 0x6b, ...bytes]);
@@ -43,6 +44,10 @@ describe('there is no backend where it', () => {
     ['has settings that are not known', plan(field(13, backend(Buffer.from([0x81, 0xa1, 0x6b, 0xd4, 0, 0]))))],
     ['has something behind its settings', plan(field(13, backend(Buffer.from([...settings, 0xc0]))))],
     ['has settings that are cut short', plan(field(13, backend(Buffer.from([0x81, 0xa5, 0x6b]))))],
+    [
+      'has settings that are too deep',
+      plan(field(13, backend(Buffer.from([0x81, 0xa1, 0x6b, ...Array(100).fill(0x91), 0xc2])))),
+    ],
     ['is cut short', plan(field(13, backend())).subarray(0, -1)],
     ['has a field of a kind that is not known', plan(Buffer.from([0x0b]), field(13, backend()))],
     ['has a number that never ends', plan(Buffer.from(Array(12).fill(0xff)))],

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readPlan } from '../../task-image/plan-file.ts';
 import { provePlan } from '../../task-image/plan-proof.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -47,16 +48,31 @@ describe.skipIf(requires('terraform')).each(tools)('a plan made by %s', { timeou
     return { root, cwd, write, run, plan: readFileSync(join(root, 'plan')), initialised: { cwd, dataDir, binary } };
   }
   const problem = (plan: Buffer, { initialised }: Pick<ReturnType<typeof planned>, 'initialised'>) =>
-    problemFrom(async () => provePlan(plan, initialised));
+    problemFrom(async () => provePlan(readPlan(plan), initialised));
 
   test('is proved where the commit is as it was', () => {
     const { plan, initialised } = planned();
-    expect(() => provePlan(plan, initialised)).not.toThrow();
+    expect(() => provePlan(readPlan(plan), initialised)).not.toThrow();
   });
 
   test('is proved where the state is kept by the machine, which has no backend', () => {
     const { plan, initialised } = planned({ 'prod/vpc/main.tf': 'resource "terraform_data" "x" {}\n' });
-    expect(() => provePlan(plan, initialised)).not.toThrow();
+    expect(() => provePlan(readPlan(plan), initialised)).not.toThrow();
+  });
+
+  test('is proved where tests of the stack call modules, which are installed and not planned', () => {
+    const { plan, initialised } = planned({
+      'prod/vpc/tests/main.tftest.hcl': 'run "setup" {\n  module {\n    source = "./tests/setup"\n  }\n}\n',
+      'prod/vpc/tests/setup/main.tf': 'output "x" {\n  value = 1\n}\n',
+    });
+    const installed = readFileSync(join(initialised.dataDir, 'modules/modules.json'), 'utf8');
+    expect(installed).toContain('test.tests.main.setup');
+    expect(() => provePlan(readPlan(plan), initialised)).not.toThrow();
+  });
+
+  test('is proved where OpenTofu has a file of its own to take in the place of another', () => {
+    const { plan, initialised } = planned({ 'prod/vpc/more.tofu.json': '{"locals": {"x": 2}}' });
+    expect(() => provePlan(readPlan(plan), initialised)).not.toThrow();
   });
 
   test.each<[string, (root: string) => void]>([
@@ -69,7 +85,7 @@ describe.skipIf(requires('terraform')).each(tools)('a plan made by %s', { timeou
     change(stack.root);
     expect(await problem(stack.plan, stack)).toMatchObject({
       code: 'E_PLAN_DAMAGED',
-      message: 'the stored plan holds another configuration than its commit has',
+      message: 'the saved plan holds another configuration than its commit has',
     });
   });
 
@@ -77,7 +93,8 @@ describe.skipIf(requires('terraform')).each(tools)('a plan made by %s', { timeou
     const { root, plan, initialised } = planned();
     for (const name of ['notes.txt', '.hidden.tf', 'main.tf~', '#main.tf#', 'a.tfvars', 'x.tftest.hcl'])
       writeFileSync(join(root, 'prod/vpc', name), 'x');
-    expect(() => provePlan(plan, initialised)).not.toThrow();
+    mkdirSync(join(root, 'prod/vpc/directory.tf'));
+    expect(() => provePlan(readPlan(plan), initialised)).not.toThrow();
   });
 
   test('is refused where it is for another backend, or another workspace', async () => {
@@ -85,16 +102,20 @@ describe.skipIf(requires('terraform')).each(tools)('a plan made by %s', { timeou
     const other = planned({ 'prod/vpc/main.tf': files['prod/vpc/main.tf'].replace('x.tfstate', 'y.tfstate') });
     // Its configuration alone would say so too.
     other.write(files);
-    const elsewhere = { code: 'E_PLAN_DAMAGED', message: 'the stored plan is for another backend than this stack has' };
+    const elsewhere = { code: 'E_PLAN_DAMAGED', message: 'the saved plan is for another backend than this stack has' };
     expect(await problem(other.plan, stack)).toMatchObject(elsewhere);
     stack.run('workspace', 'new', 'evil');
     stack.run('plan', '-input=false', `-out=${join(stack.root, 'plan')}`);
     expect(await problem(readFileSync(join(stack.root, 'plan')), stack)).toMatchObject(elsewhere);
   });
 
-  test('is refused where it is none', async () => {
-    const stack = planned();
-    for (const none of [Buffer.alloc(0), Buffer.from('PK'), stack.plan.subarray(0, -1)])
-      expect(await problem(none, stack)).toMatchObject({ code: 'E_PLAN_DAMAGED' });
+  test('is refused where it leaves out the stack itself', async () => {
+    const { plan, initialised } = planned();
+    const saved = readPlan(plan);
+    const modules = new Map([...saved.modules].filter(([key]) => key !== ''));
+    expect(modules.size).toBeGreaterThan(0);
+    expect(await problemFrom(async () => provePlan({ ...saved, modules }, initialised))).toMatchObject({
+      code: 'E_PLAN_DAMAGED',
+    });
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
 import { FinishSchema } from '../../policies/contract/worker.ts';
-import { plannedState } from '../../task-image/plan-file.ts';
+import { readPlan } from '../../task-image/plan-file.ts';
 import { planSummary } from '../../task-image/plan-summary.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -60,12 +60,6 @@ describe('the summary of a plan', () => {
   });
 });
 
-describe('the state of a plan file', () => {
-  test('is unknown where the file is no archive', () => {
-    expect(plannedState(Buffer.from('not a zip'))).toEqual({});
-  });
-});
-
 describe.skipIf(requires('terraform'))('with plans of a real Terraform', () => {
   const resource = (name: string, input: string) => `resource "terraform_data" "${name}" {\n  input = "${input}"\n}\n`;
   const stack = () => {
@@ -75,7 +69,7 @@ describe.skipIf(requires('terraform'))('with plans of a real Terraform', () => {
       const file = join(directory, 'plan');
       await terraform(directory, ['plan', '-input=false', '-lock=false', `-out=${file}`]);
       const { stdout } = await terraform(directory, ['show', '-json', file]);
-      return { file, summary: planSummary(JSON.parse(stdout)), state: plannedState(readFileSync(file)) };
+      return { file, summary: planSummary(JSON.parse(stdout)), state: readPlan(readFileSync(file)).state };
     };
     return { directory, write, plan };
   };
