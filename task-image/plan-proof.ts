@@ -10,6 +10,7 @@ import { readBackendRecord } from './backend.ts';
 import { Failure } from './failure.ts';
 import { type PlannedModule, plannedWork } from './plan-file.ts';
 import { readIfThere, readRegular } from './read-file.ts';
+import { workingDirectories } from './working-directories.ts';
 
 export interface Initialised {
   /** Where the stack is in the clone. */
@@ -26,7 +27,7 @@ export function provePlan(planFile: Buffer, initialised: Initialised): void {
   const wanted = canonicalJson({ type, config, workspace: 'default' });
   if (canonicalJson(work.backend) !== wanted) throw damaged('is for another backend than this stack has');
   const readers = initialised.binary === 'terragrunt' ? (['terraform', 'tofu'] as const) : [initialised.binary];
-  const directories = workingDirectories(initialised);
+  const directories = workingDirectories(initialised.cwd);
   const isProved = directories.some(cwd =>
     readers.some(reader => isOf(work.modules, { cwd, dataDir: initialised.dataDir }, reader)),
   );
@@ -39,14 +40,6 @@ const damaged = (why: string): Failure =>
     `the stored plan ${why}`,
     'plan again and look at it; if it stays, have an admin find out what changes plans while they are made',
   );
-
-/** Terragrunt works in a copy where its `source` says so. */
-function workingDirectories({ cwd, binary }: Initialised): string[] {
-  if (binary !== 'terragrunt') return [cwd];
-  const cache = join(cwd, '.terragrunt-cache');
-  const copies = filesIn(cache, true).filter(entry => entry.isDirectory());
-  return [cwd, ...copies.map(({ parentPath, name }) => join(parentPath, name))];
-}
 
 type Reader = 'terraform' | 'tofu';
 
@@ -84,7 +77,7 @@ function modulesIn(modulesDir: string): readonly ModuleRecord[] {
 
 /** The files that become part of a configuration (Terraform's `IsIgnoredFile`; OpenTofu prefers its own suffix). */
 function configurationNames(directory: string, reader: Reader): string[] {
-  const names = filesIn(directory, false).map(({ name }) => name);
+  const names = filesIn(directory).map(({ name }) => name);
   const isRead = (name: string) => !name.startsWith('.') && !name.endsWith('~') && !/^#.*#$/s.test(name);
   const own = names.filter(name => /\.tf(?:\.json)?$/.test(name) && isRead(name));
   if (reader === 'terraform') return own;
@@ -93,9 +86,9 @@ function configurationNames(directory: string, reader: Reader): string[] {
   return [...preferred, ...own.filter(name => !shadowed.has(name))];
 }
 
-function filesIn(directory: string, recursive: boolean) {
+function filesIn(directory: string) {
   try {
-    return readdirSync(directory, { recursive, withFileTypes: true });
+    return readdirSync(directory, { withFileTypes: true });
   } catch {
     return [];
   }
