@@ -27,7 +27,7 @@ export function erroredStates(cwd: string): string[] {
       .map(directory => join(directory, 'errored.tfstate'))
       .filter(file => lstatSync(file, { throwIfNoEntry: false })?.isFile());
   } catch {
-    // What was applied has made directories that nobody can look through.
+    // What was applied has made what nobody can look through.
     return [];
   }
 }

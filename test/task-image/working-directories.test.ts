@@ -25,10 +25,18 @@ test('Terraform works in what Terragrunt has copied the stack to, not in all tha
   expect(workingDirectories(cwd)).toEqual([cwd, join(cwd, '.terragrunt-cache/a/b/modules/m')]);
 });
 
-test('no link in a cache of Terragrunt is followed', () => {
+test('a link in a cache of Terragrunt is not followed', () => {
   const elsewhere = stack(manifest);
-  const cwd = stack('.terragrunt-cache/a/main.tf');
-  symlinkSync(elsewhere, join(cwd, '.terragrunt-cache/b'));
-  symlinkSync(join(elsewhere, manifest), join(cwd, '.terragrunt-cache/a', manifest));
-  expect(workingDirectories(cwd)).toEqual([cwd]);
+  const copy = `.terragrunt-cache/a/b/modules/m`;
+  const cwd = stack(`${copy}/${manifest}`, '.terragrunt-cache/c/main.tf');
+  symlinkSync('modules', join(cwd, '.terragrunt-cache/a/b/link'));
+  symlinkSync('nowhere', join(cwd, '.terragrunt-cache/a/b/dangling'));
+  symlinkSync(join(elsewhere, manifest), join(cwd, '.terragrunt-cache/c', manifest));
+  expect(workingDirectories(cwd)).toEqual([cwd, join(cwd, copy)]);
+});
+
+test('a link out of a cache of Terragrunt fails: Terraform might work behind it', () => {
+  const cwd = stack(`.terragrunt-cache/a/${manifest}`, 'other/main.tf');
+  symlinkSync(join(cwd, 'other'), join(cwd, '.terragrunt-cache/b'));
+  expect(() => workingDirectories(cwd)).toThrow("a link leads out of Terragrunt's cache");
 });
