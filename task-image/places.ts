@@ -1,5 +1,5 @@
 /** The directories a run works in: made for it, and gone after it. */
-import { lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { cliConfig } from './cli-config.ts';
 import { cliConfigFile, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
@@ -32,18 +32,6 @@ export function prepare({ runDir, cloneDir, dataDir }: Places, settings: StackSe
 }
 
 export const planFile = (runDir: string): string => `${planDir(runDir)}/plan`;
-
-/** Where Terraform puts a state that its backend does not take. */
-export const erroredState = (cwd: string): string => `${cwd}/errored.tfstate`;
-
-/** A file, and not what something else has put there. */
-export function hasErroredState(cwd: string): boolean {
-  try {
-    return lstatSync(erroredState(cwd)).isFile();
-  } catch {
-    return false;
-  }
-}
 
 export function clean(directories: readonly string[]): void {
   for (const directory of directories)

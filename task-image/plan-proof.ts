@@ -2,7 +2,6 @@
  * Proves that a saved plan is of the configuration and for the backend that an apply has read itself: code that was planned
  * may have put another one in its place, and a plan runs what it holds, not what the commit has.
  */
-import { readdirSync } from 'node:fs';
 import { join, normalize, resolve } from 'node:path';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { canonicalJson } from '../policies/canonical-json.ts';
@@ -11,6 +10,7 @@ import { diskBelow } from './gate/disk.ts';
 import { configurationFiles } from './gate/read-directory.ts';
 import { damagedPlan, type SavedPlan } from './plan-file.ts';
 import { readIfThere, readRegular } from './read-file.ts';
+import { workingDirectories } from './working-directories.ts';
 
 export interface Initialised {
   /** Where the stack is in the clone. */
@@ -25,19 +25,11 @@ export function provePlan({ modules, backend }: SavedPlan, initialised: Initiali
   const wanted = canonicalJson({ type, config, workspace: 'default' });
   if (canonicalJson(backend) !== wanted) throw damagedPlan('is for another backend than this stack has');
   const readers = initialised.binary === 'terragrunt' ? (['terraform', 'tofu'] as const) : [initialised.binary];
-  const directories = workingDirectories(initialised);
+  const directories = workingDirectories(initialised.cwd);
   const isProved = directories.some(cwd =>
     readers.some(reader => isOf(modules, { cwd, dataDir: initialised.dataDir }, reader)),
   );
   if (!isProved) throw damagedPlan('holds another configuration than its commit has');
-}
-
-/** Terragrunt works in a copy where its `source` says so. */
-function workingDirectories({ cwd, binary }: Initialised): string[] {
-  if (binary !== 'terragrunt') return [cwd];
-  const cache = join(cwd, '.terragrunt-cache');
-  const copies = filesIn(cache, true).filter(entry => entry.isDirectory());
-  return [cwd, ...copies.map(({ parentPath, name }) => join(parentPath, name))];
 }
 
 type Reader = 'terraform' | 'tofu';
@@ -85,11 +77,3 @@ function configurationNames(directory: string, reader: Reader): string[] {
 }
 
 const isTf = /\.tf(\.json)?$/;
-
-function filesIn(directory: string, recursive: boolean) {
-  try {
-    return readdirSync(directory, { recursive, withFileTypes: true });
-  } catch {
-    return [];
-  }
-}

@@ -1,6 +1,5 @@
 /** Terraform's own steps: fixed argument lists, judged by exit codes and files, never by what is printed. */
-import { existsSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { StackSettings } from '../policies/allowlist.ts';
@@ -10,14 +9,13 @@ import { checkBackend } from './backend.ts';
 import { realBinary } from './binary.ts';
 import type { Control } from './control.ts';
 import { cliConfigFile, homeDir, planDir, temporaryDir, toolEnvironment, usersFile } from './environment.ts';
-import { diskFull, Failure } from './failure.ts';
+import { erroredStates } from './errored-state.ts';
+import { diskFull, Failure, problemOf } from './failure.ts';
 import { handOver } from './hand-over.ts';
 import type { Isolation } from './isolation.ts';
-import { megabyte } from './limits.ts';
+import { type LocalState, localState } from './local-state.ts';
 import { lockArgument } from './lock-file.ts';
 import { lineSplitter } from './output.ts';
-import { erroredState, hasErroredState } from './places.ts';
-import { mostBytes, readIfThere } from './read-file.ts';
 import type { View } from './sandbox.ts';
 import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
@@ -68,12 +66,13 @@ export function terraform(parts: StackRun): Terraform {
     ...(wrapped === undefined ? {} : { wrapped }),
   });
   const places = [cloneDir, dataDir, homeDir(runDir), temporaryDir(runDir), planDir(runDir)];
-  let isLocal = false;
+  const graceOver = endOfGrace(control);
+  let local: LocalState | undefined;
 
   /** Of the states that this machine keeps, the stack's own: to read, and to write in an apply. */
   const view = (isApply: boolean, more: readonly string[]): View => {
     const { mirror } = settings.providers;
-    const state = isLocal && stateFile !== undefined && existsSync(stateFile) ? [stateFile] : [];
+    const state = local?.shown() ?? [];
     return {
       readOnly: [
         ...[file, wrapped, cliConfigFile(runDir)].filter(one => one !== undefined),
@@ -87,7 +86,8 @@ export function terraform(parts: StackRun): Terraform {
     };
   };
 
-  type How = Pick<Tool, 'stdoutOnly' | 'hold'> & { readonly fetching?: Fetching };
+  type How = Pick<Tool, 'stdoutOnly' | 'hold'> &
+    Partial<Pick<Tool, 'stop' | 'graceMs'>> & { readonly fetching?: Fetching };
 
   const run = async (argv: readonly string[], output: Tool['output'], { fetching, ...how }: How) => {
     const { stop, claimed } = control;
@@ -123,8 +123,8 @@ export function terraform(parts: StackRun): Terraform {
   };
 
   /** Of a plan, of a state in a file, or of the state as it is now. */
-  const show = async (...file: readonly string[]): Promise<unknown> => {
-    const json = parsed(await captured(['show', '-json', ...file]));
+  const show = async (file: readonly string[], how: How = {}): Promise<unknown> => {
+    const json = parsed(await captured(['show', '-json', ...file], how));
     for (const value of sensitiveValues(json)) {
       control.masker.hide(value);
       // There may be thousands, and the worker must stay alive meanwhile.
@@ -135,15 +135,16 @@ export function terraform(parts: StackRun): Terraform {
 
   /** Hides what the apply has made, so that its diagnostics and outputs may be shown; says whether it could. */
   const hideMade = async (): Promise<boolean> => {
+    // An apply that was interrupted has results too.
+    const how = { stop: graceOver, graceMs: 0 };
     try {
-      await show();
-      // What the backend did not take.
-      if (hasErroredState(cwd)) await show(erroredState(cwd));
+      await show([], how);
+      for (const file of erroredStates(cwd)) await show([file], how);
       return true;
-    } catch {
-      const text =
-        'The results of this apply are not shown: its secrets cannot be told, since the state cannot be read.';
-      await control.line({ phase: 'apply', text });
+    } catch (error) {
+      const why = graceOver.aborted ? 'there was no time left to read the state' : problemOf(error).message;
+      const text = `The results of this apply are not shown: its secrets cannot be told, since ${why}.`;
+      await control.line({ phase: 'apply', text: control.masker.masked(text) });
       return false;
     }
   };
@@ -159,9 +160,8 @@ export function terraform(parts: StackRun): Terraform {
       const lock = lockArgument(cwd, settings.lockFile, control.claimed.command);
       const { exitCode, words } = await shown('init', ['init', '-input=false', ...lock, ...fill], { fetching });
       if (exitCode !== 0) throw toolFailure('E_INIT', `${binary} init`, exitCode, words);
-      isLocal = checkBackend(settings, dataDir, stateFile !== undefined);
-      // Terraform's implicit backend writes through the link, in place; `-state` would do too, but is deprecated.
-      if (isLocal && stateFile !== undefined) symlinkSync(stateFile, join(cwd, 'terraform.tfstate'));
+      const isLocal = checkBackend(settings, dataDir, stateFile !== undefined);
+      if (isLocal && stateFile !== undefined) local = localState(stateFile, cwd);
     },
     plan: async planFile => {
       const argv = ['plan', '-input=false', '-lock=false', '-detailed-exitcode', `-out=${planFile}`];
@@ -170,36 +170,24 @@ export function terraform(parts: StackRun): Terraform {
       // INVARIANT: where it cannot be told, nothing of them is shown.
       const before = (chunk: Buffer) => (existsSync(planFile) ? 0 : chunk.length);
       const until = async () => {
-        json = await show(planFile);
+        json = await show([planFile]);
         return true;
       };
       const { exitCode, words } = await shown('plan', argv, { hold: { before, until } });
       if (exitCode !== 0 && exitCode !== 2) throw toolFailure('E_PLAN', `${binary} plan`, exitCode, words);
-      return { hasChanges: exitCode === 2, json: json ?? (await show(planFile)) };
+      return { hasChanges: exitCode === 2, json: json ?? (await show([planFile])) };
     },
-    show: planFile => show(planFile),
+    show: planFile => show([planFile]),
     apply: async planFile => {
-      if (isLocal && stateFile !== undefined) {
-        // Terraform writes a state in place: the one before stays beside it.
-        if (existsSync(stateFile)) await keepBefore(stateFile);
-        // A sandbox can only show it a file that is there.
-        else writeFileSync(stateFile, '', { mode: 0o600 });
-      }
+      await local?.keepBefore();
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
       const { exitCode, words } = await shown('apply', argv, { hold: { before: beforeResults(), until: hideMade } });
-      // Of an apply that went well it is forged.
-      if (exitCode !== 0 && hasErroredState(cwd))
-        throw new Failure(
-          'E_APPLY',
-          `${binary} apply could not write its state: the backend did not take it`,
-          'an admin finds it in `state/` of the data directory, named `….errored.tfstate`: push it with `terraform state push` before anything else is planned',
-        );
       if (exitCode !== 0) throw toolFailure('E_APPLY', `${binary} apply`, exitCode, words);
     },
     serial: async () => {
       // Only told to people: nothing that was applied is undone because it cannot be read.
       try {
-        const text = isLocal && stateFile !== undefined ? readIfThere(stateFile) : await captured(['state', 'pull']);
+        const text = local ? local.read() : await captured(['state', 'pull']);
         const { serial } = JSON.parse(text ?? '{}') as { serial?: unknown };
         return typeof serial === 'number' ? serial : undefined;
       } catch {
@@ -212,15 +200,13 @@ export function terraform(parts: StackRun): Terraform {
 const unreadable = (why: string): Failure =>
   new Failure('E_PLAN', why, 'plan again; if it stays, ask an admin to look at it');
 
-async function keepBefore(stateFile: string): Promise<void> {
-  // What was applied before may have made it a file with holes, which a copy fills.
-  if (statSync(stateFile).size > mostBytes)
-    throw new Failure(
-      'E_APPLY',
-      `the state of this path has more than ${mostBytes / megabyte} MiB`,
-      'have an admin look at it in `state/` of the data directory: the one before lies beside it, named `….backup`',
-    );
-  await copyFile(stateFile, `${stateFile}.backup`);
+/** Aborted when a run that must stop has had the time that it gets for that. */
+function endOfGrace({ stop, claimed }: Control): AbortSignal {
+  const over = new AbortController();
+  const begin = () => void setTimeout(() => over.abort(), claimed.graceMs).unref();
+  if (stop.aborted) begin();
+  else stop.addEventListener('abort', begin, { once: true });
+  return over.signal;
 }
 
 /** What JSON.parse says of a failure repeats what it has read. */
@@ -228,7 +214,7 @@ function parsed(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    throw unreadable('the saved plan cannot be read');
+    throw unreadable('what `show` says cannot be read');
   }
 }
 

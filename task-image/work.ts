@@ -6,6 +6,7 @@ import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { binaryFile } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
+import { withErroredState } from './errored-state.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
 import { gate } from './gate/gate.ts';
@@ -14,7 +15,7 @@ import { initialise } from './initialise.ts';
 import type { Isolation } from './isolation.ts';
 import { lockDigest, placeLockFile } from './lock-file.ts';
 import { passGate } from './pass-gate.ts';
-import { clean, hasErroredState, type Places, planFile, prepare } from './places.ts';
+import { clean, type Places, planFile, prepare } from './places.ts';
 import { readPlan } from './plan-file.ts';
 import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
@@ -24,14 +25,16 @@ import { type Terraform, terraform } from './terraform.ts';
 
 /** Works the claimed run off and tells its end. Never throws for what happens inside the run. */
 export async function work(control: Control, places: Places, isolation: Isolation): Promise<void> {
-  const report = await steps(control, places, isolation).catch(error => endOf(error, control.stop));
+  const { command, path } = control.claimed.request;
+  const ended = await steps(control, places, isolation).catch(error => endOf(error, control.stop));
+  const report = command === 'apply' ? withErroredState(ended, join(places.cloneDir, path)) : ended;
   try {
     // Told first: what a run has left must not change how it ended.
     await control.finish(report);
   } finally {
-    // The only record of what an apply has made is kept by the launcher, with the clone it lies in.
-    const isErrored = hasErroredState(join(places.cloneDir, control.claimed.request.path));
-    clean([places.dataDir, places.runDir, ...(isErrored ? [] : [places.cloneDir])]);
+    // The clone of an apply that failed may hold the only record of what it has made: the launcher looks, and removes it.
+    const isLaunchers = command === 'apply' && report.outcome !== 'succeeded';
+    clean([places.dataDir, places.runDir, ...(isLaunchers ? [] : [places.cloneDir])]);
   }
 }
 

@@ -1,9 +1,10 @@
 /** What a run leaves on this machine: a state that its backend did not take is kept, its directories are removed. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, readdirSync, realpathSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RunRecord } from '../run.ts';
+import { findErroredState } from './errored-state.ts';
 
 export interface LeavingsParts {
   readonly work: string;
@@ -46,8 +47,8 @@ export function leavings({ work, path, report }: LeavingsParts): Leavings {
     },
     keepErroredState: ({ id, state, request }, clone, kept) => {
       if (request.command !== 'apply' || state === 'succeeded') return;
-      const errored = join(clone, request.path, 'errored.tfstate');
-      if (!isOwnFile(errored, clone, request.path)) return;
+      const errored = findErroredState(clone, request.path);
+      if (errored === undefined) return;
       try {
         // Moved, not copied: it may have holes, and be larger than the disk.
         renameSync(errored, kept);
@@ -57,15 +58,6 @@ export function leavings({ work, path, report }: LeavingsParts): Leavings {
       }
     },
   };
-}
-
-/** A link on the way would lead to what is not the run's. */
-function isOwnFile(file: string, clone: string, path: string): boolean {
-  try {
-    return lstatSync(file).isFile() && realpathSync(dirname(file)) === join(realpathSync(clone), path);
-  } catch {
-    return false;
-  }
 }
 
 const isThere = (place: string): boolean => lstatSync(place, { throwIfNoEntry: false }) !== undefined;

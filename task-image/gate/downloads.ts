@@ -1,7 +1,8 @@
 /** What is found in the modules that `init` has fetched: they are held to the rules of those that were read before. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { HclReader } from '../hcl/reader.ts';
+import { copiesIn } from '../working-directories.ts';
 import { diskBelow } from './disk.ts';
 import type { Finding } from './finding.ts';
 import { follow } from './follow.ts';
@@ -66,17 +67,10 @@ function moduleDirectories(file: string): string[] {
 /** The directories of Terragrunt's cache that Terraform works in, and what they call: the stack laid over its source. */
 export async function readCopies(reader: HclReader, cache: string, wanted: Wanted): Promise<Finding[]> {
   const place = { disk: diskBelow(cache), reader, prefix: '.terragrunt-cache/' };
-  const start = workingDirectories(cache).map(directory => ({ directory, isRoot: true }));
+  const copies = copiesIn(cache);
+  if (copies.length === 0 && existsSync(cache))
+    throw new Error('there is a Terragrunt cache without a working directory');
+  const start = copies.map(directory => ({ directory: relative(cache, directory), isRoot: true }));
   const { modules, findings } = await follow(place, start, wanted, new Set());
   return [...findings, ...judge(modules, wanted)];
-}
-
-/** Those that Terragrunt has copied the stack's files to: it leaves a list of them there. */
-function workingDirectories(cache: string): string[] {
-  if (!existsSync(cache)) return [];
-  const lists = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter(
-    path => basename(path) === '.terragrunt-module-manifest',
-  );
-  if (lists.length === 0) throw new Error('there is a Terragrunt cache without a working directory');
-  return lists.map(dirname);
 }

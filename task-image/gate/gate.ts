@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Repository, StackSettings } from '../../policies/allowlist.ts';
 import type { CanonicalPath } from '../../policies/path.ts';
 import type { HclReader } from '../hcl/reader.ts';
+import { terragruntCache } from '../working-directories.ts';
 import { diskBelow } from './disk.ts';
 import { readCopies, readDownloads } from './downloads.ts';
 import { type Finding, sorted } from './finding.ts';
@@ -46,7 +47,7 @@ export function gate({ root, path, repository, settings, openReader }: GateParts
         return [
           ...(await readDownloads(reader, { root, cwd, dataDir, read }, wanted)),
           ...(await readLock({ disk: diskBelow(root), reader, prefix: '' }, wanted)),
-          ...(settings.binary === 'terragrunt' ? await readCopies(reader, join(cwd, '.terragrunt-cache'), wanted) : []),
+          ...(settings.binary === 'terragrunt' ? await readCopies(reader, terragruntCache(cwd), wanted) : []),
         ];
       }),
   };

@@ -10,6 +10,7 @@ import { isolation, runDirectory, silentControl } from './parts.ts';
 export interface Surroundings {
   readonly settings?: Partial<StackSettings>;
   readonly command?: 'plan' | 'apply';
+  readonly graceMs?: number;
 }
 
 /** For the `init` of a stack whose modules lie beside it. */
@@ -24,7 +25,8 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const runDir = runDirectory();
   const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
   const silent = silentControl();
-  const control = { ...silent, claimed: { ...silent.claimed, command: surroundings.command ?? 'plan' } };
+  const { command = 'plan', graceMs = silent.claimed.graceMs } = surroundings;
+  const control = { ...silent, claimed: { ...silent.claimed, command, graceMs } };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
   const dataDir = join(runDir, 'd');

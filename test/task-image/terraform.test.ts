@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binaryFile } from '../../task-image/binary.ts';
 import { planFile } from '../../task-image/places.ts';
+import { leftProcesses } from '../end-to-end/leftovers.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { problemFrom } from './parts.ts';
@@ -68,6 +69,50 @@ describe.skipIf(requires('terraform'))('Terraform', () => {
     const problem = await problemFrom(() => apply(file));
     expect(problem).toMatchObject({ code: 'E_APPLY', message: 'the state of this path has more than 256 MiB' });
     expect(existsSync(`${stateFile}.backup`)).toBe(false);
+  });
+
+  const notShown = (why: string) =>
+    `The results of this apply are not shown: its secrets cannot be told, since ${why}.`;
+  const sleeping = `resource "terraform_data" "x" {
+  provisioner "local-exec" {
+    command = "echo Error: asleep; sleep 60"
+  }
+}
+`;
+
+  test.each([
+    ['shows the results of an apply that is canceled', 10_000, 'asleep'],
+    [
+      'says that there was no time to know the secrets of an apply that is killed',
+      1,
+      notShown('there was no time left to read the state'),
+    ],
+  ])('%s', { timeout: 30_000 }, async (_what, graceMs, words) => {
+    const { control, runDir, init, plan, apply } = runningStack({ 'main.tf': sleeping }, { graceMs });
+    const file = planFile(runDir);
+    await init(fetchesNothing);
+    await plan(file);
+    const end = problemFrom(() => apply(file));
+    const isAsleep = () => leftProcesses(runDir).some(line => line.startsWith('sleep 60'));
+    await expect.poll(isAsleep, { timeout: 20_000 }).toBe(true);
+    control.halt('canceled');
+    expect(await end).toMatchObject({ code: 'E_APPLY' });
+    expect(control.lines.join('\n')).toContain(words);
+  });
+
+  test('says that the results of an apply are not shown since there is too much to hide', {
+    timeout: 90_000,
+  }, async () => {
+    const { control, runDir, init, plan, apply } = tool(`${resource}output "x" {
+  value     = "\${terraform_data.x.id}\${join("", [for n in range(80) : format("%0900000d", n)])}"
+  sensitive = true
+}
+`);
+    const file = planFile(runDir);
+    await init(fetchesNothing);
+    await plan(file);
+    await apply(file);
+    expect(control.lines.join('\n')).toContain(notShown('the run has more sensitive values than can be masked'));
   });
 
   test('shows what it says as it says it, and keeps its colours', async () => {

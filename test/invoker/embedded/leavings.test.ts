@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { leavings } from '../../../invoker/embedded/leavings.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -100,6 +100,39 @@ describe('a state that a backend did not take', () => {
     left.keepErroredState(failed, clone, kept);
     expect(existsSync(kept)).toBe(false);
     expect(readFileSync(errored(work, 'other'), 'utf8')).toBe('of another');
+  });
+
+  const cache = (clone: string, rest = '') => join(clone, 'prod/vpc/.terragrunt-cache', rest);
+
+  test('is kept where Terragrunt has copied the stack to, however deep', () => {
+    const { clone, kept, left } = place();
+    mkdirSync(cache(clone, 'a/b/modules/m/errored.tfstate'), { recursive: true });
+    mkdirSync(cache(clone, 'a/b/modules/m/n'), { recursive: true });
+    writeFileSync(cache(clone, 'a/b/modules/m/n/errored.tfstate'), 'words');
+    left.keepErroredState(failed, clone, kept);
+    expect(readFileSync(kept, 'utf8')).toBe('words');
+  });
+
+  test.each(['.', 'a', 'a/errored.tfstate'])('is not looked for behind a link in that copy: %s', rest => {
+    const { work, clone, kept, left } = place();
+    mkdirSync(join(work, 'other/a'), { recursive: true });
+    for (const file of ['errored.tfstate', 'a/errored.tfstate']) writeFileSync(join(work, 'other', file), 'of another');
+    const target = rest.endsWith('.tfstate') ? join(work, 'other', 'errored.tfstate') : join(work, 'other');
+    mkdirSync(dirname(cache(clone, rest)), { recursive: true });
+    symlinkSync(target, cache(clone, rest));
+    left.keepErroredState(failed, clone, kept);
+    expect(existsSync(kept)).toBe(false);
+    expect(readFileSync(join(work, 'other/a/errored.tfstate'), 'utf8')).toBe('of another');
+  });
+
+  test('is not looked for among more than a run may make', () => {
+    const { clone, kept, left } = place();
+    mkdirSync(cache(clone, 'a/b'), { recursive: true });
+    const script = 'for (1 .. 100_001) { open F, ">$_" or die $! }';
+    execFileSync('perl', ['-e', script], { cwd: cache(clone, 'a') });
+    writeFileSync(cache(clone, 'a/b/errored.tfstate'), 'words');
+    left.keepErroredState(failed, clone, kept);
+    expect(existsSync(kept)).toBe(false);
   });
 
   test('that cannot be moved stays with its clone, which nobody removes, and that is told', async () => {
