@@ -97,7 +97,7 @@ describe.skipIf(requires('sshd', 'terraform'))('a server that is killed', () => 
     await expect.poll(async () => (await server.run(id)).phase, { timeout: 10_000 }).toBe('apply');
     await sleep(300);
     const worker = runProcesses(id).find(({ isWorker }) => isWorker);
-    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    process.kill(worker?.pid ?? Number.NaN, 'SIGKILL');
     expect(await server.waitForEnd(id, 20_000)).toMatchObject({ state: 'lost', error: { code: 'E_LOST' } });
     await expect.poll(() => leftProcesses(server.dataDir), { timeout: 20_000 }).toEqual([]);
     const [state = ''] = readdirSync(join(server.dataDir, 'state')).filter(name => /apply.*tfstate$/.test(name));

@@ -82,7 +82,12 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
     exits: () => exits,
     reports: () => reports,
     close: () => {
-      for (const pid of pids().filter(isAlive)) process.kill(pid, 'SIGKILL');
+      for (const pid of pids().filter(isAlive))
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has just ended.
+        }
     },
     work,
   };
