@@ -1,5 +1,5 @@
 /** Finds the state that a backend did not take in a clone where hostile code may have put anything beside it. */
-import { type Dirent, lstatSync, opendirSync, realpathSync } from 'node:fs';
+import { type Dir, type Dirent, lstatSync, opendirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 const name = 'errored.tfstate';
@@ -38,10 +38,13 @@ function firstBelow(top: string): string | undefined {
 
 /** One by one: there may be more than fit into memory. */
 function* entriesOf(directory: string): Generator<Dirent> {
+  let opened: Dir | undefined;
   try {
-    using opened = opendirSync(directory);
+    opened = opendirSync(directory);
     for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) yield entry;
   } catch {
     // What cannot be opened, or has too long a path, holds no state of Terraform's.
+  } finally {
+    opened?.closeSync();
   }
 }
