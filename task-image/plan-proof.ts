@@ -8,8 +8,9 @@ import { canonicalJson } from '../policies/canonical-json.ts';
 import { readBackendRecord } from './backend.ts';
 import { diskBelow } from './gate/disk.ts';
 import { configurationFiles } from './gate/read-directory.ts';
+import { installedModules } from './installed-modules.ts';
 import { damagedPlan, type SavedPlan } from './plan-file.ts';
-import { readIfThere, readRegular } from './read-file.ts';
+import { readRegular } from './read-file.ts';
 import { workingDirectories } from './working-directories.ts';
 
 export interface Initialised {
@@ -40,7 +41,7 @@ type Reader = 'terraform' | 'tofu';
  */
 function isOf(planned: SavedPlan['modules'], where: { cwd: string; dataDir: string }, reader: Reader): boolean {
   const { cwd, dataDir } = where;
-  const own = new Map(modulesIn(join(dataDir, 'modules')).map(({ Key, Dir }) => [Key, Dir]));
+  const own = new Map(installedModules(dataDir).map(({ Key, Dir }) => [Key, Dir]));
   return (
     planned.has('') &&
     [...planned].every(([key, { directory, files }]) => {
@@ -57,18 +58,6 @@ function isOf(planned: SavedPlan['modules'], where: { cwd: string; dataDir: stri
 }
 
 const missing = Buffer.from('\0');
-
-interface ModuleRecord {
-  readonly Key: string;
-  readonly Dir: string;
-}
-
-/** Terraform's own record of where the modules are; it has none where there are none. */
-function modulesIn(modulesDir: string): readonly ModuleRecord[] {
-  const text = readIfThere(join(modulesDir, 'modules.json'));
-  if (text === undefined) return [{ Key: '', Dir: '.' }];
-  return (JSON.parse(text) as { readonly Modules: readonly ModuleRecord[] }).Modules;
-}
 
 /** OpenTofu takes `x.tofu` in the place of `x.tf`. */
 function configurationNames(directory: string, reader: Reader): string[] {

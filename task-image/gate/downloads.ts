@@ -1,7 +1,8 @@
 /** What is found in the modules that `init` has fetched: they are held to the rules of those that were read before. */
-import { existsSync, readFileSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { HclReader } from '../hcl/reader.ts';
+import { installedModules, modulesDir } from '../installed-modules.ts';
 import { copiesIn } from '../working-directories.ts';
 import { diskBelow } from './disk.ts';
 import type { Finding } from './finding.ts';
@@ -23,14 +24,14 @@ export async function readDownloads(
   { root, cwd, dataDir, read }: Downloads,
   wanted: Wanted,
 ): Promise<Finding[]> {
-  const modulesDir = join(dataDir, 'modules');
-  const directories = moduleDirectories(join(modulesDir, 'modules.json')).map(directory => resolve(cwd, directory));
+  const fetchedDir = modulesDir(dataDir);
+  const directories = installedModules(dataDir).map(({ Dir }) => resolve(cwd, Dir));
   const below = (base: string, directory: string): string | undefined => {
     const path = relative(base, directory);
     return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path) ? undefined : path;
   };
-  const fetched = directories.flatMap(directory => below(modulesDir, directory) ?? []);
-  const place = { disk: diskBelow(modulesDir), reader, prefix: '.terraform/modules/' };
+  const fetched = directories.flatMap(directory => below(fetchedDir, directory) ?? []);
+  const place = { disk: diskBelow(fetchedDir), reader, prefix: '.terraform/modules/' };
   const { modules, findings } = await follow(
     place,
     fetched.map(directory => ({ directory, isRoot: false })),
@@ -43,7 +44,7 @@ export async function readDownloads(
       ? []
       : directories.filter(directory => {
           const own = below(root, directory);
-          return below(modulesDir, directory) === undefined && (own === undefined || !read.has(own));
+          return below(fetchedDir, directory) === undefined && (own === undefined || !read.has(own));
         });
   return [...findings, ...judge(modules, wanted), ...strange.map(directory => unread(relative(root, directory)))];
 }
@@ -56,13 +57,6 @@ const unread = (file: string): Finding => ({
   why: 'a module that was not read before `init`',
   fix: 'name it by a relative path inside the repository',
 });
-
-/** From Terraform's own record of the modules it has installed. */
-function moduleDirectories(file: string): string[] {
-  if (!existsSync(file)) return [];
-  const { Modules = [] } = JSON.parse(readFileSync(file, 'utf8')) as { Modules?: readonly { Dir?: string }[] };
-  return Modules.flatMap(({ Dir }) => Dir ?? []);
-}
 
 /** The directories of Terragrunt's cache that Terraform works in, and what they call: the stack laid over its source. */
 export async function readCopies(reader: HclReader, cache: string, wanted: Wanted): Promise<Finding[]> {
