@@ -1,4 +1,5 @@
 /** Lets a request in as a run, or refuses it: the policy in force, whoever asks, the plan it names, and what was asked before. */
+import type { Policy } from '../policies/allowlist.ts';
 import { type Asker, type Identity, nobodyInParticular } from '../policies/contract/identity.ts';
 import type { Request } from '../policies/contract/request.ts';
 import { type Decision, evaluate, findRepository } from '../policies/evaluate.ts';
@@ -12,12 +13,12 @@ import { isSameRequest, onceOf } from './once.ts';
 import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
 import { newRun, type RunRecord } from './run.ts';
-import { type Keys, newRunId } from './secret.ts';
+import { newRunId, type Seals } from './secret.ts';
 
 export interface AdmissionParts {
   readonly ledger: Ledger;
   readonly policy: PolicySource;
-  readonly keys: Pick<Keys, 'receipt'>;
+  readonly seals: Pick<Seals, 'isReceiptMac'>;
   readonly now: () => number;
   /** Runs that may wait at the same time. */
   readonly maxQueued: number;
@@ -30,18 +31,18 @@ export interface Admission {
   readonly admit: (request: Request, who: Who, requestId: string) => Promise<RunRecord>;
 }
 
-export function admission({ ledger, policy, keys, now, maxQueued }: AdmissionParts): Admission {
+export function admission({ ledger, policy, seals, now, maxQueued }: AdmissionParts): Admission {
   /** The asker as the policy needs it: who planned what is looked up only for somebody who wants to apply. */
-  const askerFor = async (request: Request, identity: Identity | undefined): Promise<Asker> => {
+  const askerFor = async (inForce: Policy, request: Request, identity: Identity | undefined): Promise<Asker> => {
     if (identity === undefined) return nobodyInParticular;
-    const repository = findRepository(policy.current().policy, request.repo);
+    const repository = findRepository(inForce, request.repo);
     const isApply = request.command === 'apply' && repository !== undefined;
     return { identity, planners: isApply ? await plannersOf(ledger, repository.name, request.path) : [] };
   };
 
   const create = async (request: Request, who: Who, once: string | undefined, requestId: string) => {
-    const { policy: inForce, digest } = policy.current();
-    const asker = await askerFor(request, who.identity);
+    const { policy: inForce, digest } = await policy.current();
+    const asker = await askerFor(inForce, request, who.identity);
     const decision = evaluate(inForce, request, asker);
     if (decision.outcome === 'deny') throw denied(request, decision.reasons);
     const { rule, refs, repository } = decision;
@@ -74,11 +75,14 @@ export function admission({ ledger, policy, keys, now, maxQueued }: AdmissionPar
       ...(commit === undefined ? {} : { commit }),
       ...(planId === undefined ? {} : { planId }),
     };
-    return orThrow(await findReceipt(ledger, wanted, keys.receipt)).commit;
+    return orThrow(await findReceipt(ledger, wanted, seals)).commit;
   }
 
   return {
-    decide: async (request, identity) => evaluate(policy.current().policy, request, await askerFor(request, identity)),
+    decide: async (request, identity) => {
+      const { policy: inForce } = await policy.current();
+      return evaluate(inForce, request, await askerFor(inForce, request, identity));
+    },
     admit: async (request, who, requestId) => {
       const once = onceOf(request, who.identity);
       // A repeated request is answered as the first time, whatever has become of policy and plan since.

@@ -4,7 +4,7 @@ import { ok, type Problem, type Result } from '../policies/contract/error.ts';
 import { callerOf, type Identity } from '../policies/contract/identity.ts';
 import { isIdToken, type VerifyToken } from './identity/verify.ts';
 import type { RunRecord } from './run.ts';
-import { type Keys, sameSecret } from './secret.ts';
+import { type Seals, sameSecret } from './secret.ts';
 
 /**
  * `deploy` creates runs, and reads and cancels those of the machine's tokens; `audit` reads; `key` is whoever holds the key
@@ -62,15 +62,20 @@ export async function jobOf(idToken: string, verify: VerifyToken): Promise<Resul
 const keyLastsMs = 60 * 60 * 1000;
 
 /** The key of a run reads it until one hour after its end. */
-export function mayRead(principal: Principal, run: RunRecord, keys: Pick<Keys, 'runKey'>, now: number): boolean {
+export async function mayRead(
+  principal: Principal,
+  run: RunRecord,
+  seals: Pick<Seals, 'runKey'>,
+  now: number,
+): Promise<boolean> {
   if (principal.kind === 'audit') return true;
   if (principal.kind === 'deploy') return run.asker.identity === undefined;
-  if (principal.kind !== 'key' || !sameSecret(principal.secret, keys.runKey(run.id))) return false;
+  if (principal.kind !== 'key' || !sameSecret(principal.secret, await seals.runKey(run.id))) return false;
   return run.endedAt === undefined || now < run.endedAt + keyLastsMs;
 }
 
-export const mayCancel = (principal: Principal, run: RunRecord, keys: Pick<Keys, 'runKey'>, now: number): boolean =>
-  principal.kind !== 'audit' && mayRead(principal, run, keys, now);
+export const mayCancel: typeof mayRead = async (principal, run, seals, now) =>
+  principal.kind !== 'audit' && mayRead(principal, run, seals, now);
 
 export const unauthenticated: Problem = {
   code: 'E_UNAUTHENTICATED',

@@ -8,18 +8,22 @@ import { keepsPlan } from './plan-receipt.ts';
 import { plannersOf } from './planners.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { RunRecord } from './run.ts';
-import type { Keys } from './secret.ts';
+import type { Seals } from './secret.ts';
 
 export interface BeginningParts {
   readonly ledger: Ledger;
   readonly policy: PolicySource;
-  readonly keys: Pick<Keys, 'receipt'>;
+  readonly seals: Pick<Seals, 'isReceiptMac'>;
   readonly now: () => number;
 }
 
-export function beginning({ ledger, policy, keys, now }: BeginningParts) {
-  const allowed = (run: RunRecord): Result<Repository> => {
-    const reviewed = review(policy.current().policy, run, () => 'the policy has changed and no longer allows this run');
+export function beginning({ ledger, policy, seals, now }: BeginningParts) {
+  const allowed = async (run: RunRecord): Promise<Result<Repository>> => {
+    const reviewed = review(
+      (await policy.current()).policy,
+      run,
+      () => 'the policy has changed and no longer allows this run',
+    );
     return reviewed.ok ? ok(reviewed.value.repository) : reviewed;
   };
 
@@ -29,7 +33,7 @@ export function beginning({ ledger, policy, keys, now }: BeginningParts) {
     ref: string,
     commit: string,
   ): Promise<Result<{ keepPlan: boolean; planId?: string }>> {
-    const repository = allowed(run);
+    const repository = await allowed(run);
     if (!repository.ok) return repository;
     if (run.request.command === 'plan') return ok({ keepPlan: keepsPlan(repository.value, run, ref) });
     const receipt = await receiptToSpend(run, commit, run.request.planId);
@@ -40,7 +44,7 @@ export function beginning({ ledger, policy, keys, now }: BeginningParts) {
   async function mayBegin(run: RunRecord): Promise<Result<unknown>> {
     if (run.cancelRequested) return refuse('E_CANCELED', 'the run was canceled');
     const planners = run.asker.identity ? await plannersOf(ledger, run.repo, run.request.path) : [];
-    const repository = allowed({ ...run, asker: { ...run.asker, planners } });
+    const repository = await allowed({ ...run, asker: { ...run.asker, planners } });
     return repository.ok ? receiptToSpend(run, run.commit, run.planId) : repository;
   }
 
@@ -54,7 +58,7 @@ export function beginning({ ledger, policy, keys, now }: BeginningParts) {
         ...(commit === undefined ? {} : { commit }),
         ...(planId === undefined ? {} : { planId }),
       },
-      keys.receipt,
+      seals,
     );
   }
 

@@ -12,14 +12,14 @@ import { exitCodeOf, publicRun } from './public-run.ts';
 import { place } from './queue.ts';
 import { type Refused, refusal } from './refusal.ts';
 import { cancel, type RunRecord } from './run.ts';
-import type { Keys } from './secret.ts';
+import type { Seals } from './secret.ts';
 import { update } from './update.ts';
 
 export interface DeployParts extends AdmissionParts {
   readonly logs: Logs;
-  readonly keys: Pick<Keys, 'runKey' | 'receipt'>;
+  readonly seals: Seals;
   /** Tells the keeper that there may be something to start or to end. */
-  readonly wake: () => void;
+  readonly wake: () => Promise<void>;
   /** How long a follower should wait before it asks again. */
   readonly pollMs: number;
 }
@@ -43,7 +43,7 @@ export const CursorSchema = Type.String({ pattern: '^[0-9]{1,12}$' });
 const logBytes = 256 * 1024;
 
 export function deployOperations(parts: DeployParts): DeployOperations {
-  const { ledger, logs, policy, keys, now, wake, pollMs } = parts;
+  const { ledger, logs, policy, seals, now, wake, pollMs } = parts;
   const { decide, admit } = admission(parts);
 
   const shown = async (run: RunRecord): Promise<Run> =>
@@ -53,7 +53,7 @@ export function deployOperations(parts: DeployParts): DeployOperations {
   const runFor = async (id: string, principal: Principal, may: typeof mayRead): Promise<RunRecord> => {
     if (principal.kind === 'nobody') throw new DoorError(unauthenticated);
     const run = await ledger.get(id);
-    if (run === undefined || !may(principal, run, keys, now()))
+    if (run === undefined || !(await may(principal, run, seals, now())))
       throw new DoorError({ code: 'E_NOT_FOUND', message: 'there is no such run, or it is not yours to see' });
     return run;
   };
@@ -61,12 +61,12 @@ export function deployOperations(parts: DeployParts): DeployOperations {
   return {
     createRun: async (request, who, requestId) => {
       const run = await admit(request, who, requestId);
-      wake();
-      return { run: await shown(run), runKey: keys.runKey(run.id) };
+      await wake();
+      return { run: await shown(run), runKey: await seals.runKey(run.id) };
     },
 
     recordRefusal: async refused => {
-      await ledger.record(refusal(refused, policy.current().digest));
+      await ledger.record(refusal(refused, (await policy.current()).digest));
     },
 
     decide: async (request, { identity }) => {
@@ -105,7 +105,7 @@ export function deployOperations(parts: DeployParts): DeployOperations {
           }),
         }),
       );
-      wake();
+      await wake();
       return shown(orThrow(canceled));
     },
   };

@@ -12,8 +12,6 @@ export interface KeeperParts {
   readonly launcher: Launcher;
   readonly plans: Plans;
   readonly now: () => number;
-  /** From handing out a ticket until a worker must have claimed it. */
-  readonly startMs: number;
   readonly patience: Patience;
   /** Runs that may have a worker at the same time. */
   readonly workers: number;
@@ -44,16 +42,16 @@ async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
   await discardPlans(parts);
 }
 
-async function launch(run: RunRecord, { ledger, launcher, now, startMs }: KeeperParts): Promise<void> {
+async function launch(run: RunRecord, { ledger, launcher, now }: KeeperParts): Promise<void> {
   const ticket = newSecret();
-  const starting = start(run, digestOf(ticket), now(), startMs);
+  const starting = start(run, digestOf(ticket), now(), await launcher.choose(run));
   if (!starting.ok) return;
   // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
   const stored = await ledger.transition(run.version, starting.value);
   if (typeof stored === 'string') return;
-  const { failed } = await launcher.start(stored, ticket);
-  if (failed === undefined) return;
-  const problem = { code: 'E_WORKER_START', message: `the worker could not be started: ${failed}` } as const;
+  const notStarted = await launcher.start(stored, ticket);
+  if (notStarted === undefined) return;
+  const problem = { code: 'E_WORKER_START', message: `the worker could not be started: ${notStarted.failed}` } as const;
   await update(
     ledger,
     run.id,

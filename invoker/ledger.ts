@@ -3,7 +3,7 @@ import type { AuditEntry, AuditEvent } from '../policies/contract/audit-entry.ts
 import type { Receipt } from '../policies/contract/receipt.ts';
 import type { LogLine, State } from '../policies/contract/run.ts';
 import type { StoredReceipt } from '../policies/receipt.ts';
-import type { RunRecord } from './run.ts';
+import type { RunRecord, WorkerKind } from './run.ts';
 
 /** What a transition does besides changing the run. */
 export interface Effects {
@@ -70,9 +70,19 @@ export interface Plans {
   list(): Promise<readonly string[]>;
 }
 
+/** Why there is no worker, in a sentence; `again`: the same may go well later. */
+export interface NotStarted {
+  readonly failed: string;
+  readonly again?: true;
+}
+
 export interface Launcher {
-  /** Starts a worker that may claim the run with this ticket. A failure is a sentence. */
-  start(run: RunRecord, ticket: string): Promise<{ readonly failed?: string }>;
+  /** What is to run this run, and how long such a worker has to claim it. */
+  choose(run: RunRecord): Promise<{ readonly worker: WorkerKind; readonly startMs: number }>;
+  /** Starts a worker that may claim the run with this ticket. */
+  start(run: RunRecord, ticket: string): Promise<NotStarted | undefined>;
+  /** What has become of a worker that has not claimed its run yet; undefined while it may still come. */
+  look(run: RunRecord): Promise<NotStarted | undefined>;
   /** Ends what is left of an ended run's worker, gently first; true once nothing is left. Called again until then. */
   settle(run: RunRecord): Promise<boolean>;
 }

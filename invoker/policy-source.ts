@@ -12,7 +12,10 @@ export interface PolicyInForce {
 
 export interface PolicySource {
   /** The policy for a decision that is made now. */
-  readonly current: () => PolicyInForce;
+  readonly current: () => Promise<PolicyInForce>;
+}
+
+export interface PolicyFile extends PolicySource {
   /** What is wrong with the file as it is now; empty when it is the policy in force. */
   readonly problems: () => readonly string[];
 }
@@ -26,7 +29,7 @@ export interface PolicyListener {
 const settledMs = 250;
 
 /** Reads the file once; what is wrong with it is thrown as an `Error` that lists every problem with file and line. */
-export function policyFile(file: string, listener: PolicyListener, now: () => number): PolicySource {
+export function policyFile(file: string, listener: PolicyListener, now: () => number): PolicyFile {
   let seen: string | undefined;
   let problems: readonly string[] = [];
   let inForce: PolicyInForce | undefined;
@@ -49,7 +52,7 @@ export function policyFile(file: string, listener: PolicyListener, now: () => nu
   refresh();
   if (inForce === undefined) throw new Error(problems.join('\n'));
   return {
-    current: () => {
+    current: async () => {
       refresh();
       return inForce as PolicyInForce;
     },

@@ -31,6 +31,7 @@ export function publicRun(run: RunRecord, queue?: { position: number; ahead: rea
     ...(queue && run.state === 'queued' ? { position: queue.position, ahead: [...queue.ahead] } : {}),
     ...(run.ref === undefined ? {} : { ref: run.ref }),
     ...(run.commit === undefined ? {} : { commit: run.commit }),
+    ...(run.worker === undefined ? {} : { worker: run.worker }),
     ...(run.tip === undefined ? {} : { tip: run.tip }),
     ...(run.planId === undefined ? {} : { planId: run.planId }),
     ...(run.hasChanges === undefined ? {} : { hasChanges: run.hasChanges }),

@@ -7,6 +7,9 @@ import { type Change, type Counts, isLive, type Phase, phaseNames, type State } 
 import type { Finish } from '../policies/contract/worker.ts';
 import type { AllowedRef } from '../policies/evaluate.ts';
 
+/** What a worker is. */
+export type WorkerKind = 'process' | 'lambda' | 'fargate';
+
 /** A run as the ledger keeps it: times in milliseconds since 1970, secrets only as SHA-256. */
 export interface RunRecord {
   readonly id: string;
@@ -31,6 +34,10 @@ export interface RunRecord {
   readonly createdAt: number;
   readonly startedAt?: number;
   readonly endedAt?: number;
+  /** What it was given to when it was last started. */
+  readonly worker?: WorkerKind;
+  /** Its worker itself has told its end. */
+  readonly toldEnd?: true;
   readonly ticketHash?: string;
   readonly tokenHash?: string;
   /** The worker must be heard of before this instant. */
@@ -101,12 +108,18 @@ export function newRun(asked: NewRun): RunRecord {
 }
 
 /** The keeper hands the run to a launcher: whoever shows the ticket before `startMs` are over gets it. */
-export function start(run: RunRecord, ticketHash: string, now: number, startMs: number): Result<RunRecord> {
+export function start(
+  run: RunRecord,
+  ticketHash: string,
+  now: number,
+  { worker, startMs }: { worker: WorkerKind; startMs: number },
+): Result<RunRecord> {
   if (run.state !== 'queued') return ended(run);
   return ok({
     ...enter(run, 'worker', now),
     state: 'starting',
     startedAt: now,
+    worker,
     ticketHash,
     leaseUntil: now + startMs,
     occupied: true,
@@ -201,6 +214,7 @@ export function finish(run: RunRecord, report: Finish, now: number): Result<RunR
   };
   return ok({
     ...settled,
+    toldEnd: true,
     ...(hasChanges === undefined ? {} : { hasChanges }),
     ...(counts ? { counts } : {}),
     ...(changes ? { changes } : {}),
@@ -211,6 +225,8 @@ export function finish(run: RunRecord, report: Finish, now: number): Result<RunR
 
 /** How long a silent worker is believed, and how long one may go on past its deadline or a cancel. */
 export interface Patience {
+  /** The longest that any worker has to claim its run. */
+  readonly startMs: number;
   readonly leaseMs: number;
   readonly overtimeMs: number;
 }
@@ -219,10 +235,11 @@ export interface Patience {
  * What the keeper makes of a worker that was not heard of in time, or goes on too long after its deadline or a cancel (it
  * ends itself before that). Undefined while there is nothing to do.
  */
-export function expire(run: RunRecord, now: number, { leaseMs, overtimeMs }: Patience): RunRecord | undefined {
+export function expire(run: RunRecord, now: number, { startMs, leaseMs, overtimeMs }: Patience): RunRecord | undefined {
   if (run.state !== 'starting' && run.state !== 'running') return undefined;
   // A lease from the future: the clock was set back. It may last one lease from now on, and no longer.
-  if (run.leaseUntil !== undefined && run.leaseUntil > now + leaseMs) return { ...run, leaseUntil: now + leaseMs };
+  const latest = now + (run.state === 'starting' ? startMs : leaseMs);
+  if (run.leaseUntil !== undefined && run.leaseUntil > latest) return { ...run, leaseUntil: latest };
   const leaseOver = run.leaseUntil !== undefined && run.leaseUntil < now;
   if (run.state === 'starting')
     return leaseOver

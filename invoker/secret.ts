@@ -1,5 +1,6 @@
 /** Secrets of the control plane: random ids and tickets, what is kept of them, and keys derived from one root key. */
 import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isMacOf } from '../policies/mac.ts';
 
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
@@ -24,24 +25,32 @@ export const digestOf = (secret: string | Uint8Array): string => createHash('sha
 export const sameSecret = (a: string, b: string): boolean =>
   timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 
-/** The keys of one installation; no worker and no reader holds any of them. */
-export interface Keys {
+/** What the doors make and check with keys that no worker and no reader holds, wherever those keys are. */
+export interface Seals {
+  /** The key of a run for its caller: derived, so that an answer that got lost can be given again. */
+  readonly runKey: (runId: string) => Promise<string>;
+  /** Whether this is the code that the ledger made of a receipt. */
+  readonly isReceiptMac: (mac: string, text: string) => Promise<boolean>;
+}
+
+/** The keys of an installation on one machine. */
+export interface Keys extends Seals {
   readonly audit: Uint8Array;
   readonly receipt: Uint8Array;
   readonly plan: Uint8Array;
   readonly grant: Uint8Array;
-  /** The key of a run for its caller: derived, so that an answer that got lost can be given again. */
-  readonly runKey: (runId: string) => string;
 }
 
 export function deriveKeys(root: Uint8Array): Keys {
   const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', root, '', `infra-deployer ${purpose}`, 32));
   const runKeys = derive('run key');
+  const receipt = derive('receipt');
   return {
     audit: derive('audit'),
-    receipt: derive('receipt'),
+    receipt,
     plan: derive('plan'),
     grant: derive('grant'),
-    runKey: runId => `k_${createHmac('sha256', runKeys).update(runId).digest('base64url')}`,
+    runKey: async runId => `k_${createHmac('sha256', runKeys).update(runId).digest('base64url')}`,
+    isReceiptMac: async (mac, text) => isMacOf(mac, text, receipt),
   };
 }

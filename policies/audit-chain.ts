@@ -13,10 +13,15 @@ export interface ChainHead {
 const origin: ChainHead = { seq: 0, hash: '0'.repeat(64) };
 
 export function linkEntry(previous: ChainHead | undefined, at: string, event: AuditEvent, key: Uint8Array): AuditEntry {
+  const entry = nextEntry(previous, at, event);
+  return { ...entry, mac: macOf(entry.hash, key) };
+}
+
+/** The entry that continues the chain, for whoever has `hash` signed elsewhere. */
+export function nextEntry(previous: ChainHead | undefined, at: string, event: AuditEvent): Omit<AuditEntry, 'mac'> {
   const { seq, hash: before } = previous ?? origin;
   const entry = { seq: seq + 1, at, event, previous: before };
-  const hash = hashOf(entry);
-  return { ...entry, hash, mac: macOf(hash, key) };
+  return { ...entry, hash: hashOf(entry) };
 }
 
 /** Without `key` only the hashes are checked: enough for a reader, who must not be able to write. */

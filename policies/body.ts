@@ -5,14 +5,17 @@ import { ok, type Result, refuse } from './contract/error.ts';
 import { schemaRefusal } from './schema-problem.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** The bytes that a body has at most. */
+/** The bytes that a caller's body has at most. */
 export const maxBodyBytes = 16 * 1024;
 
 /** Refuses with E_TOO_LARGE, E_JSON or E_SCHEMA. Nothing at all is no body, which only the schema can refuse. */
-export function bodyReader<S extends TSchema>(schema: S): (body: Uint8Array | string) => Result<Static<S>> {
+export function bodyReader<S extends TSchema>(
+  schema: S,
+  maxBytes = maxBodyBytes,
+): (body: Uint8Array | string) => Result<Static<S>> {
   const check = compiled(schema);
   return body => {
-    if (sizeOf(body) > maxBodyBytes) return refuse('E_TOO_LARGE', 'the body is too large');
+    if (sizeOf(body) > maxBytes) return refuse('E_TOO_LARGE', 'the body is too large');
     const json = body.length === 0 ? ok(undefined) : parseStrictJson(body);
     if (!json.ok) return json;
     const checked = check();

@@ -2,7 +2,6 @@
 import { canonicalJson } from './canonical-json.ts';
 import { type ErrorCode, ok, type Result, refuse } from './contract/error.ts';
 import type { Receipt } from './contract/receipt.ts';
-import { isMacOf, macOf } from './mac.ts';
 
 /** `spent`: an apply of it has started, `spentBy`. `stale`: another apply has since changed the stack. */
 export interface StoredReceipt {
@@ -10,6 +9,11 @@ export interface StoredReceipt {
   readonly mac: string;
   readonly status: 'good' | 'spent' | 'stale';
   readonly spentBy?: string;
+}
+
+/** `isGenuine`: whoever holds the key has found that `mac` is the code of `receiptText`. */
+export interface CheckedReceipt extends StoredReceipt {
+  readonly isGenuine: boolean;
 }
 
 /** What the apply is about. `commit` may be left out only where `planId` names the plan. `now` is RFC 3339. */
@@ -21,25 +25,14 @@ export interface WantedReceipt {
   readonly now: string;
 }
 
-/** HMAC-SHA-256 over the canonical JSON of the receipt, hex. */
-export const receiptMac = (receipt: Receipt, key: Uint8Array): string => macOf(canonicalJson(receipt), key);
+/** What the code of a receipt is made of. */
+export const receiptText = (receipt: Receipt): string => canonicalJson(receipt);
 
-export function selectReceipt(
-  stored: readonly StoredReceipt[],
-  wanted: WantedReceipt,
-  key: Uint8Array,
-): Result<Receipt> {
-  return wanted.planId === undefined
-    ? onlyReceipt(stored, wanted, key)
-    : namedReceipt(stored, wanted, wanted.planId, key);
+export function selectReceipt(stored: readonly CheckedReceipt[], wanted: WantedReceipt): Result<Receipt> {
+  return wanted.planId === undefined ? onlyReceipt(stored, wanted) : namedReceipt(stored, wanted, wanted.planId);
 }
 
-function namedReceipt(
-  stored: readonly StoredReceipt[],
-  wanted: WantedReceipt,
-  planId: string,
-  key: Uint8Array,
-): Result<Receipt> {
+function namedReceipt(stored: readonly CheckedReceipt[], wanted: WantedReceipt, planId: string): Result<Receipt> {
   const named = stored.find(({ receipt }) => receipt.planId === planId);
   if (named === undefined) return refuse('E_PLAN_MISSING', `there is no plan ${planId}`, planAgain(wanted));
   const { repo, path, commit } = named.receipt;
@@ -53,15 +46,15 @@ function namedReceipt(
       planAgain(wanted),
     );
   }
-  return usable(named, wanted, key);
+  return usable(named, wanted);
 }
 
-function onlyReceipt(stored: readonly StoredReceipt[], wanted: WantedReceipt, key: Uint8Array): Result<Receipt> {
+function onlyReceipt(stored: readonly CheckedReceipt[], wanted: WantedReceipt): Result<Receipt> {
   const answers = stored
     .filter(
       ({ receipt: { repo, path, commit } }) => repo === wanted.repo && path === wanted.path && commit === wanted.commit,
     )
-    .map(candidate => usable(candidate, wanted, key));
+    .map(candidate => usable(candidate, wanted));
   const [good, ...more] = answers.flatMap(answer => (answer.ok ? [answer] : []));
   if (good === undefined) return mostTelling(answers) ?? missing(wanted);
   if (more.length === 0) return good;
@@ -73,15 +66,11 @@ function onlyReceipt(stored: readonly StoredReceipt[], wanted: WantedReceipt, ke
   );
 }
 
-function usable(
-  { receipt, mac, status, spentBy }: StoredReceipt,
-  wanted: WantedReceipt,
-  key: Uint8Array,
-): Result<Receipt> {
+function usable({ receipt, isGenuine, status, spentBy }: CheckedReceipt, wanted: WantedReceipt): Result<Receipt> {
   const { planId, expiresAt } = receipt;
   const why = (code: ErrorCode, message: string) => refuse(code, `plan ${planId} ${message}`, planAgain(wanted));
   // First, because a receipt that was changed says nothing true.
-  if (!isMacOf(mac, canonicalJson(receipt), key)) return why('E_PLAN_DAMAGED', 'is not as it was stored');
+  if (!isGenuine) return why('E_PLAN_DAMAGED', 'is not as it was stored');
   if (status === 'spent')
     return why('E_PLAN_USED', spentBy === undefined ? 'was applied already' : `was applied already by run ${spentBy}`);
   if (status === 'stale') return why('E_PLAN_STALE', 'no longer fits: the stack was changed after it was made');

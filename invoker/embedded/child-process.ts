@@ -21,6 +21,8 @@ export interface ChildProcessParts {
   readonly isolation: Promise<string>;
   readonly url: () => string;
   readonly now: () => number;
+  /** From handing out a ticket until a worker must have claimed it. */
+  readonly startMs: number;
   /** From asking a worker that was given up to stop until it is killed. */
   readonly graceMs: number;
   /** A worker's process has ended. */
@@ -33,7 +35,7 @@ export interface ChildProcessParts {
 const courtesyMs = 2000;
 
 export function childProcessLauncher(parts: ChildProcessParts): Launcher {
-  const { entry, work, state, cache, path, isolation, url, now, graceMs, exited, report } = parts;
+  const { entry, work, state, cache, path, isolation, url, now, startMs, graceMs, exited, report } = parts;
   const children = new Set<string>();
   const left = leavings({ work, path, report });
   const settling = new Map<string, { since: number; asked: boolean }>();
@@ -75,15 +77,20 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
         exited();
       });
       child.unref();
-      return {};
+      return undefined;
     } finally {
       closeSync(output);
     }
   };
 
   return {
+    choose: async () => ({ worker: 'process', startMs }),
+
     // A disk that is full is no failure of the keeper: the run ends and says why.
     start: (run, ticket) => begin(run, ticket).catch((error: Error) => ({ failed: error.message })),
+
+    // One that has ended without a word is found by its lease.
+    look: async () => undefined,
 
     settle: async run => {
       const { id } = run;

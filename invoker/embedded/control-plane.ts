@@ -6,6 +6,7 @@ import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import { version } from '../../policies/contract/version.ts';
 import { policyWarnings } from '../../policies/policy-warnings.ts';
 import { buildApp } from '../app.ts';
+import { auditOperations } from '../audit-operations.ts';
 import { deployOperations } from '../deploy-operations.ts';
 import { auditDoor } from '../doors/audit.ts';
 import { deployDoor } from '../doors/deploy.ts';
@@ -16,9 +17,11 @@ import { keep } from '../keeper.ts';
 import type { Ledger } from '../ledger.ts';
 import { type PolicyInForce, policyFile } from '../policy-source.ts';
 import { deriveKeys } from '../secret.ts';
+import { workerOperations } from '../worker-operations.ts';
 import { childProcessLauncher } from './child-process.ts';
 import { dataDirectory } from './data-directory.ts';
 import { isolationOf } from './isolation.ts';
+import { noCredentials } from './no-credentials.ts';
 import { planFiles } from './plan-files.ts';
 import { type Rounds, startRounds } from './rounds.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
@@ -78,18 +81,18 @@ export async function startControlPlane(
   const logs = sqliteLogs(database);
   let url = '';
   const { plans, routes } = planFiles({ directory: directory.plans, keys, url: () => url, now });
-  const verify = tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
+  const verify = tokenVerifier(async () => (await policy.current()).policy.issuers, usualKeyTimes, now);
   const broken = await chainProblem(ledger, keys.audit);
 
   record = ({ digest }) =>
     void ledger
       .record({ kind: 'policy', caller: 'policy file', policyDigest: digest })
       .catch(err => app.log.error({ err }, 'the policy could not be recorded'));
-  record(policy.current());
+  record(await policy.current());
 
   // The doors wake the keeper, which needs their address, which is known once they listen.
   let rounds: Rounds | undefined;
-  const wake = (): void => rounds?.wake();
+  const wake = async (): Promise<void> => rounds?.wake();
 
   const isolation = isolationOf(options.workerEntry, options.path, app.log);
   // Logged there, and met again by whoever starts a worker.
@@ -103,8 +106,9 @@ export async function startControlPlane(
     path: options.path,
     url: () => url,
     now,
+    startMs: leaseMs,
     graceMs,
-    exited: wake,
+    exited: () => void wake(),
     report: (run, words) => app.log.error({ run, words }, 'a worker ended badly'),
   });
   const keeperParts = {
@@ -112,15 +116,30 @@ export async function startControlPlane(
     launcher,
     plans,
     now,
-    startMs: leaseMs,
-    patience: { leaseMs, overtimeMs: graceMs + leaseMs },
+    patience: { startMs: leaseMs, leaseMs, overtimeMs: graceMs + leaseMs },
     workers: options.workers,
   };
 
-  const operations = deployOperations({ ledger, logs, policy, keys, now, wake, pollMs, maxQueued });
+  const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs, maxQueued });
   await app.register(deployDoor({ operations, tokens, verify }));
-  await app.register(auditDoor({ ledger, tokens }));
-  await app.register(workerDoor({ ledger, logs, plans, policy, keys, now, wake, leaseMs, heartbeatMs, graceMs }));
+  await app.register(auditDoor({ operations: auditOperations(ledger), tokens }));
+  await app.register(
+    workerDoor(
+      workerOperations({
+        ledger,
+        logs,
+        plans,
+        policy,
+        seals: keys,
+        credentials: noCredentials,
+        now,
+        wake,
+        leaseMs,
+        heartbeatMs,
+        graceMs,
+      }),
+    ),
+  );
   await app.register(routes);
   app.get(
     '/healthz',

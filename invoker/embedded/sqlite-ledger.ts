@@ -4,7 +4,8 @@ import { linkEntry } from '../../policies/audit-chain.ts';
 import type { AuditEntry, AuditEvent } from '../../policies/contract/audit-entry.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { isLive } from '../../policies/contract/run.ts';
-import { receiptMac, type StoredReceipt } from '../../policies/receipt.ts';
+import { macOf } from '../../policies/mac.ts';
+import { receiptText, type StoredReceipt } from '../../policies/receipt.ts';
 import type { Effects, Ledger, RunQuery } from '../ledger.ts';
 import type { RunRecord } from '../run.ts';
 import type { Keys } from '../secret.ts';
@@ -72,7 +73,7 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
       receipt.repo,
       receipt.path,
       'good',
-      receiptMac(receipt, keys.receipt),
+      macOf(receiptText(receipt), keys.receipt),
       JSON.stringify(receipt),
     );
   };

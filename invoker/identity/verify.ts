@@ -18,7 +18,7 @@ export const isIdToken = (token: string): boolean => token.split('.').length ===
 
 /** `issuers` are those of the policy in force at each call; keys live as long as an issuer stays as it is. */
 export function tokenVerifier(
-  issuers: () => ReadonlyMap<string, Issuer>,
+  issuers: () => Promise<ReadonlyMap<string, Issuer>>,
   times: KeyTimes,
   now: () => number,
 ): VerifyToken {
@@ -34,7 +34,7 @@ export function tokenVerifier(
     if (token.length > maxLength) return refuse('E_TOKEN_TOO_LARGE', 'the ID token is larger than 8 KiB');
     const read = unverified(token);
     if (!read.ok) return read;
-    const issuer = [...issuers().values()].find(one => one.issuer === read.value.iss);
+    const issuer = [...(await issuers()).values()].find(one => one.issuer === read.value.iss);
     if (issuer === undefined)
       return refuse(
         'E_TOKEN_ISSUER',

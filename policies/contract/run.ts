@@ -78,6 +78,7 @@ export const RunSchema = Type.Object({
   createdAt: time,
   startedAt: Type.Optional(time),
   endedAt: Type.Optional(time),
+  worker: Type.Optional(Type.String({ description: 'what runs it: process, lambda or fargate' })),
   timings: Type.Record(Type.String(), Type.Number(), { description: 'milliseconds spent in each finished phase' }),
 });
 export type Run = Static<typeof RunSchema>;

@@ -7,8 +7,20 @@ import { ChangeSchema, CountsSchema, LogLineSchema } from './run.ts';
 const closed = { additionalProperties: false } as const;
 const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
+/** The bytes that a worker's request has at most. */
+export const maxWorkerBodyBytes = 1024 * 1024;
+
 /** Trades the single-use ticket for a token that is good for this run until it ends. */
 export const ClaimSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+
+/** Short-lived credentials of AWS, as STS gives them. */
+export const SessionSchema = Type.Object({
+  accessKeyId: Type.String(),
+  secretAccessKey: Type.String(),
+  sessionToken: Type.String(),
+  expiresAt: Type.String({ description: 'UTC, RFC 3339' }),
+});
+export type Session = Static<typeof SessionSchema>;
 
 export const ClaimedSchema = Type.Object({
   token: Type.String(),
@@ -20,6 +32,9 @@ export const ClaimedSchema = Type.Object({
   policy: Type.Unknown({ description: 'the policy with this repository alone, checked again by the worker' }),
   asker: AskerSchema,
   commit: Type.Optional(Type.String({ description: 'the commit that is meant, where the door knows it' })),
+  session: Type.Optional(
+    Type.Unsafe<Session>({ ...SessionSchema, description: 'reads the secrets with the deploy keys, and nothing else' }),
+  ),
   leaseMs: Type.Integer({ description: 'without an answer from the door for this long the worker stops' }),
   heartbeatMs: Type.Integer(),
   deadlineMs: Type.Integer({ description: 'from now on; then Terraform gets SIGINT' }),
@@ -70,6 +85,16 @@ const planBytes = 256 * 1024 * 1024;
 
 export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: planBytes }) }, closed);
 export const PlanGrantedSchema = Type.Object({ url: Type.String() });
+
+/** What the run may use, for as long as its lease holds: asked for again before it expires. */
+export const CredentialsSchema = Type.Object({
+  role: Type.Optional(Type.Unsafe<Session>({ ...SessionSchema, description: 'of the role of the stack' })),
+  secrets: Type.Optional(Type.Unsafe<Session>({ ...SessionSchema, description: 'reads the `env_secrets`' })),
+});
+export type Credentials = Static<typeof CredentialsSchema>;
+
+/** Where to put a state that its backend does not take; absent where the launcher finds it in the clone. */
+export const ErroredStateGrantSchema = Type.Object({ url: Type.Optional(Type.String()) });
 
 export const FinishSchema = Type.Object(
   {

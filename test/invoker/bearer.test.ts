@@ -52,42 +52,42 @@ describe('principalOf', () => {
   });
 });
 
-describe('mayRead and mayCancel', () => {
+describe('mayRead and mayCancel', async () => {
   const run = queuedRun();
   const ended = runIn('succeeded', { id: run.id });
-  const key = { kind: 'key', secret: keys.runKey(run.id) } as const;
-  const may = (who: Parameters<typeof mayRead>[0], of = run, now = t0) => ({
-    read: mayRead(who, of, keys, now),
-    cancel: mayCancel(who, of, keys, now),
+  const key = { kind: 'key', secret: await keys.runKey(run.id) } as const;
+  const may = async (who: Parameters<typeof mayRead>[0], of = run, now = t0) => ({
+    read: await mayRead(who, of, keys, now),
+    cancel: await mayCancel(who, of, keys, now),
   });
 
-  test('let the caller who asked do both', () => {
-    expect(may(principalOf('d_deploy', tokens))).toEqual({ read: true, cancel: true });
+  test('let the caller who asked do both', async () => {
+    expect(await may(principalOf('d_deploy', tokens))).toEqual({ read: true, cancel: true });
   });
 
-  test('let no token of the machine do anything with the run of a job', () => {
+  test('let no token of the machine do anything with the run of a job', async () => {
     const ofJob = { ...run, asker: gitlabAsker() };
-    expect(may(principalOf('d_deploy', tokens), ofJob)).toEqual({ read: false, cancel: false });
-    expect(may(key, ofJob)).toEqual({ read: true, cancel: true });
-    expect(may(principalOf('a_audit', tokens), ofJob)).toEqual({ read: true, cancel: false });
+    expect(await may(principalOf('d_deploy', tokens), ofJob)).toEqual({ read: false, cancel: false });
+    expect(await may(key, ofJob)).toEqual({ read: true, cancel: true });
+    expect(await may(principalOf('a_audit', tokens), ofJob)).toEqual({ read: true, cancel: false });
   });
 
-  test('let an auditor read and nothing else', () => {
-    expect(may(principalOf('a_audit', tokens))).toEqual({ read: true, cancel: false });
+  test('let an auditor read and nothing else', async () => {
+    expect(await may(principalOf('a_audit', tokens))).toEqual({ read: true, cancel: false });
   });
 
-  test('let the holder of the run key do both, with this run only', () => {
-    expect(may(key)).toEqual({ read: true, cancel: true });
-    expect(may(key, queuedRun({ id: newRunId() }))).toEqual({ read: false, cancel: false });
+  test('let the holder of the run key do both, with this run only', async () => {
+    expect(await may(key)).toEqual({ read: true, cancel: true });
+    expect(await may(key, queuedRun({ id: newRunId() }))).toEqual({ read: false, cancel: false });
   });
 
-  test('let a run key read for an hour after the end', () => {
-    expect(may(key, ended, t0 + hour - 1).read).toBe(true);
-    expect(may(key, ended, t0 + hour)).toEqual({ read: false, cancel: false });
-    expect(may(principalOf('d_deploy', tokens), ended, t0 + 1000 * hour).read).toBe(true);
+  test('let a run key read for an hour after the end', async () => {
+    expect((await may(key, ended, t0 + hour - 1)).read).toBe(true);
+    expect(await may(key, ended, t0 + hour)).toEqual({ read: false, cancel: false });
+    expect((await may(principalOf('d_deploy', tokens), ended, t0 + 1000 * hour)).read).toBe(true);
   });
 
-  test('let nobody do anything', () => {
-    expect(may({ kind: 'nobody' })).toEqual({ read: false, cancel: false });
+  test('let nobody do anything', async () => {
+    expect(await may({ kind: 'nobody' })).toEqual({ read: false, cancel: false });
   });
 });

@@ -53,7 +53,7 @@ describe('starting', () => {
       launcher: launcherWith({
         start: async run => {
           starts.push(run.id);
-          return {};
+          return undefined;
         },
       }),
     });

@@ -31,8 +31,9 @@ export function launcherContract(name: string, make: (behaviour: Behaviour) => P
 
   const launch = async (behaviour: Behaviour): Promise<RunRecord> => {
     made = await make(behaviour);
-    const run = value(start(queuedRun(), 'digest', t0, 1000));
-    expect(await made.launcher.start(run, 'the ticket')).toEqual({});
+    const queued = queuedRun();
+    const run = value(start(queued, 'digest', t0, await made.launcher.choose(queued)));
+    expect(await made.launcher.start(run, 'the ticket')).toBeUndefined();
     await until(() => made.heard().length > 0, 'the worker begins');
     return run;
   };

@@ -28,7 +28,7 @@ describe('whatever happens in whatever order', () => {
     (run, now) => ({ ok: true, value: change(run, now) ?? run });
   const step = fc.oneof(
     fc.constantFrom<Step[]>(
-      (run, now) => start(run, ticketHash, now, times.startMs),
+      (run, now) => start(run, ticketHash, now, { worker: 'process', startMs: times.startMs }),
       (run, now) => beat(run, now, times.leaseMs),
       (run, now) => cancel(run, now),
       (run, now) => deny(run, noWorker, now),

@@ -44,7 +44,10 @@ const steps: Readonly<
     { readonly step: (run: RunRecord) => Result<RunRecord>; readonly legal: Partial<Record<State, State>> }
   >
 > = {
-  start: { step: run => start(run, ticketHash, t0, times.startMs), legal: { queued: 'starting' } },
+  start: {
+    step: run => start(run, ticketHash, t0, { worker: 'process', startMs: times.startMs }),
+    legal: { queued: 'starting' },
+  },
   claim: {
     step: run => claim(run, { ticket: ticketHash, token: tokenHash }, t0, times),
     legal: { starting: 'running' },

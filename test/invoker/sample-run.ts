@@ -41,7 +41,7 @@ export function queuedRun({ id, wanted, caller = 'deploy token', at = t0, ...ask
 }
 
 export const startingRun = (sample: Sample = {}): RunRecord =>
-  value(start(queuedRun(sample), ticketHash, t0, times.startMs));
+  value(start(queuedRun(sample), ticketHash, t0, { worker: 'process', startMs: times.startMs }));
 
 export const runningRun = (sample: Sample = {}): RunRecord =>
   value(claim(startingRun(sample), { ticket: ticketHash, token: tokenHash }, t0, times));

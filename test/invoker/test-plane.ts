@@ -3,10 +3,14 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type App, buildApp } from '../../invoker/app.ts';
+import { auditOperations } from '../../invoker/audit-operations.ts';
 import { deployOperations } from '../../invoker/deploy-operations.ts';
+import { directDeploy } from '../../invoker/direct-deploy.ts';
+import type { Answer as Answered } from '../../invoker/direct-door.ts';
 import { auditDoor } from '../../invoker/doors/audit.ts';
 import { deployDoor } from '../../invoker/doors/deploy.ts';
 import { workerDoor } from '../../invoker/doors/worker.ts';
+import { noCredentials } from '../../invoker/embedded/no-credentials.ts';
 import { planFiles } from '../../invoker/embedded/plan-files.ts';
 import { ledgerTables, sqliteLedger } from '../../invoker/embedded/sqlite-ledger.ts';
 import { logTables, sqliteLogs } from '../../invoker/embedded/sqlite-logs.ts';
@@ -14,9 +18,9 @@ import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
 import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
 import { keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
-import { type Answer as Answered, operation } from '../../invoker/operation.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
+import { workerOperations } from '../../invoker/worker-operations.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import type { Created, Run } from '../../policies/contract/run.ts';
@@ -124,30 +128,47 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   const policy = policyFile(file, { changed: () => {}, broken: () => {} }, now);
   const { plans, routes } = planFiles({ directory: temporaryDirectory('plans'), keys, url: () => '', now });
 
-  const verify = options.verify ?? tokenVerifier(() => policy.current().policy.issuers, usualKeyTimes, now);
+  const verify =
+    options.verify ?? tokenVerifier(async () => (await policy.current()).policy.issuers, usualKeyTimes, now);
   let wakes = 0;
-  const wake = (): void => {
+  const wake = async (): Promise<void> => {
     wakes += 1;
   };
   const logged: string[] = [];
   const app = buildApp({ stream: { write: line => logged.push(line) } });
-  const operations = deployOperations({ ledger, logs, policy, keys, now, wake, pollMs: 100, maxQueued });
+  const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs: 100, maxQueued });
   await app.register(deployDoor({ operations, tokens, verify }));
-  await app.register(auditDoor({ ledger, tokens }));
+  await app.register(auditDoor({ operations: auditOperations(ledger), tokens }));
   await app.register(
-    workerDoor({ ledger, logs, plans, policy, keys, now, wake, ...times, heartbeatMs: 1000, graceMs: 120_000 }),
+    workerDoor(
+      workerOperations({
+        ledger,
+        logs,
+        plans,
+        policy,
+        seals: keys,
+        credentials: noCredentials,
+        now,
+        wake,
+        ...times,
+        heartbeatMs: 1000,
+        graceMs: 120_000,
+      }),
+    ),
   );
   await app.register(routes);
 
-  const invoke = operation({ operations, verify, policy, failed: (error, id) => logged.push(`${id} ${error}`) });
+  const invoke = directDeploy({ operations, verify, policy, failed: (error, id) => logged.push(`${id} ${error}`) });
 
   const tickets = new Map<string, string>();
   const gone = new Set<string>();
   const stub: Launcher = {
+    choose: async () => ({ worker: 'process', startMs: times.startMs }),
     start: async (run, ticket) => {
       tickets.set(run.id, ticket);
-      return {};
+      return undefined;
     },
+    look: async () => undefined,
     settle: async run => gone.has(run.id),
   };
   const launcher = options.launcher?.(stub) ?? stub;
@@ -186,8 +207,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     wakes: () => wakes,
     log: () => logged.join(''),
     setPolicy,
-    round: mayExpire =>
-      keep({ ledger, launcher, plans, now, startMs: times.startMs, patience: times, workers }, mayExpire),
+    round: mayExpire => keep({ ledger, launcher, plans, now, patience: times, workers }, mayExpire),
     ask,
     invoke,
     submit: async request => {

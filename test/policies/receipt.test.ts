@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../policies/contract/receipt.ts';
-import { receiptMac, type StoredReceipt, selectReceipt } from '../../policies/receipt.ts';
+import { isMacOf, macOf } from '../../policies/mac.ts';
+import { receiptText, type StoredReceipt, selectReceipt } from '../../policies/receipt.ts';
 
 const key = Buffer.from('a key of the door');
 const now = '2026-05-03T12:00:00.000Z';
@@ -14,23 +15,26 @@ const wanted = { repo: 'infra', path: 'prod/vpc', commit, now };
 
 const store = (change: Partial<Receipt> = {}, state: Partial<StoredReceipt> = {}): StoredReceipt => {
   const changed = { ...receipt, ...change };
-  return { receipt: changed, mac: receiptMac(changed, key), status: 'good', ...state };
+  return { receipt: changed, mac: macOf(receiptText(changed), key), status: 'good', ...state };
 };
+/** As whoever holds the key finds them. */
+const checked = (stored: readonly StoredReceipt[]) =>
+  stored.map(one => ({ ...one, isGenuine: isMacOf(one.mac, receiptText(one.receipt), key) }));
 const codeOf = (stored: readonly StoredReceipt[], want: Parameters<typeof selectReceipt>[1]) => {
-  const selected = selectReceipt(stored, want, key);
+  const selected = selectReceipt(checked(stored), want);
   return selected.ok ? selected.value.planId : selected.problem.code;
 };
 
-describe('receiptMac', () => {
+describe('the code of a receipt', () => {
   test('is the same for the same receipt in another order of keys', () => {
     const turned: Receipt = Object.assign({ expiresAt: receipt.expiresAt }, receipt);
     expect(Object.keys(turned)).not.toEqual(Object.keys(receipt));
-    expect(receiptMac(turned, key)).toBe(receiptMac(receipt, key));
+    expect(receiptText(turned)).toBe(receiptText(receipt));
   });
 
   test('changes with every field and with the key', () => {
-    const changes = Object.keys(receipt).map(field => receiptMac({ ...receipt, [field]: 'other' }, key));
-    const all = [receiptMac(receipt, key), receiptMac(receipt, Buffer.from('another key')), ...changes];
+    const changes = Object.keys(receipt).map(field => macOf(receiptText({ ...receipt, [field]: 'other' }), key));
+    const all = [macOf(receiptText(receipt), key), macOf(receiptText(receipt), Buffer.from('another key')), ...changes];
     expect(new Set(all).size).toBe(all.length);
     for (const mac of all) expect(mac).toMatch(/^[0-9a-f]{64}$/);
   });
@@ -64,7 +68,8 @@ describe('selectReceipt by its id', () => {
   });
 
   test('says what to do, and which run applied it', () => {
-    const by = (state: Partial<StoredReceipt>) => selectReceipt([store({}, { status: 'spent', ...state })], named, key);
+    const by = (state: Partial<StoredReceipt>) =>
+      selectReceipt(checked([store({}, { status: 'spent', ...state })]), named);
     expect(by({ spentBy: 'r_apply' })).toEqual({
       ok: false,
       problem: {
@@ -99,7 +104,7 @@ describe('selectReceipt without an id', () => {
   });
 
   test('refuses to choose between two, and names both', () => {
-    expect(selectReceipt([store(), store({ planId: 'r_two' })], wanted, key)).toEqual({
+    expect(selectReceipt(checked([store(), store({ planId: 'r_two' })]), wanted)).toEqual({
       ok: false,
       problem: {
         code: 'E_PLAN_AMBIGUOUS',

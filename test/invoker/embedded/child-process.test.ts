@@ -49,6 +49,7 @@ async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonl
       isolation: Promise.resolve('none'),
       url: () => 'http://door',
       now: () => now,
+      startMs: 1000,
       graceMs,
       exited: () => {
         exits += 1;
@@ -127,7 +128,7 @@ describe('the directories of two stacks', () => {
   ])('are two where they differ by %s, on every file system', async (_, one, other) => {
     const made = await make('ends');
     const runs = [startingRun(one), startingRun(other)];
-    for (const run of runs) expect(await made.launcher.start(run, 'ticket')).toEqual({});
+    for (const run of runs) expect(await made.launcher.start(run, 'ticket')).toBeUndefined();
     await expect.poll(() => made.exits()).toBe(2);
     for (const name of ['INFRA_DEPLOYER_CLONE_DIR', 'INFRA_DEPLOYER_STATE_FILE']) {
       const places = made.heard().map(line => basename(JSON.parse(line)[name]).toLowerCase());
@@ -162,6 +163,6 @@ describe('a directory that a run has left', () => {
 test('a worker for which there is no place is not started, and a sentence says why', async () => {
   const made = await make('ends');
   writeFileSync(made.work, 'a file where the directory should be');
-  const { failed } = await made.launcher.start(queuedRun(), 'ticket');
-  expect(failed).toMatch(/EEXIST|ENOTDIR/);
+  const notStarted = await made.launcher.start(queuedRun(), 'ticket');
+  expect(notStarted?.failed).toMatch(/EEXIST|ENOTDIR/);
 });

@@ -6,6 +6,7 @@ import { dataDirectory } from '../../../invoker/embedded/data-directory.ts';
 import { sqliteLedger } from '../../../invoker/embedded/sqlite-ledger.ts';
 import { deriveKeys } from '../../../invoker/secret.ts';
 import { verifyChain } from '../../../policies/audit-chain.ts';
+import { isMacOf } from '../../../policies/mac.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { ledgerContract } from '../ledger-contract.ts';
 import { t0 } from '../sample-run.ts';
@@ -22,7 +23,7 @@ ledgerContract('the ledger on sqlite', async () => {
   const databases: DatabaseSync[] = [database];
   return {
     ledger,
-    keys,
+    isMac: async (purpose, mac, text) => isMacOf(mac, text, keys[purpose]),
     afterPowerCut: async () => {
       // What a disk holds in this instant, the write-ahead log not yet taken in.
       const copy = temporaryDirectory('data');

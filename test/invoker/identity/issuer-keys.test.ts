@@ -24,7 +24,7 @@ function verifier(changes?: Claims): VerifyToken {
     repositories: { infra: { url: '/srv/infra.git', rules } },
   });
   return tokenVerifier(
-    () => issuers,
+    async () => issuers,
     times,
     () => clock,
   );

@@ -26,7 +26,7 @@ const policyWith = (issuers?: Claims) =>
 /** A verifier of its own, whose keys nobody has fetched yet. */
 const verifierOf = (changes?: Claims, now = Date.now) => {
   const { issuers } = policyWith({ gitlab: issuer.policyIssuer(changes) });
-  return tokenVerifier(() => issuers, usualKeyTimes, now);
+  return tokenVerifier(async () => issuers, usualKeyTimes, now);
 };
 
 const codeOf = (result: Result<Identity>): string => (result.ok ? 'accepted' : result.problem.code);
@@ -290,7 +290,7 @@ describe('a refusal', () => {
 describe('the policy in force', () => {
   test('decides at once whose tokens are believed', async () => {
     let { issuers } = policyWith({ gitlab: issuer.policyIssuer() });
-    const verify = tokenVerifier(() => issuers, usualKeyTimes, Date.now);
+    const verify = tokenVerifier(async () => issuers, usualKeyTimes, Date.now);
     const token = issuer.token();
     expect(codeOf(await verify(token))).toBe('accepted');
     issuers = policyWith().issuers;
