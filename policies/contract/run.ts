@@ -64,6 +64,7 @@ export const RunSchema = Type.Object({
   hasChanges: Type.Optional(Type.Boolean({ description: 'the plan would change something, outputs included' })),
   counts: Type.Optional(CountsSchema),
   changes: Type.Optional(Type.Array(ChangeSchema)),
+  worker: Type.Optional(Type.String({ description: 'what runs it, like `lambda` or `fargate`' })),
   tool: Type.Optional(Type.Object({ binary: Type.String(), version: Type.Optional(Type.String()) })),
   serial: Type.Optional(
     Type.Object(
