@@ -115,6 +115,15 @@ exit 8 · E_SERVER_AWAY · request my-request-1
     expect(aws?.invoked).toEqual([]);
   });
 
+  test('goes on without its reader, whose credentials of AWS are good for an hour only', async () => {
+    const expired = { status: 403, name: 'ExpiredTokenException', body: {} };
+    const env = await start({ pages: [output], platform: attempt => (attempt > 1 ? expired : undefined) });
+    const { status, stderr } = await runSource(plan, env);
+    expect(status).toBe(7);
+    expect(stderr).toMatch(/^✘ stopped waiting since the AWS credentials .* have expired; the run goes on$/m);
+    expect(stderr).toContain(`infra-deployer runs show ${runId}\n`);
+  });
+
   test('asks without an ID token too, for a policy that trusts who may invoke', async () => {
     const { INFRA_DEPLOYER_ID_TOKEN: _, ...env } = await start();
     const { status, stdout } = await runSource(plan, env);
