@@ -1,5 +1,4 @@
 /** Why AWS did not invoke a function, in words, and what to do about it. */
-
 import { type Failure, fail } from './failure.ts';
 import type { FunctionAddress } from './function-address.ts';
 import { networkReason } from './network-reason.ts';
@@ -12,21 +11,8 @@ export function awsFailure(error: unknown, server: string, { alias }: FunctionAd
   // Its own words for a region that is missing, and for one that is empty.
   if (/^Region (?:is missing|not accepted)/.test(said))
     return fail('E_SETTINGS', `nobody says in which region ${server} is`, regionFix).failure;
-  if (noCredentials.test(name))
-    return fail('E_AWS_CREDENTIALS', `no AWS credentials to invoke ${server} with: ${said}`, credentialsFix).failure;
-  if (expired.test(name))
-    return fail('E_AWS_CREDENTIALS', `the AWS credentials to invoke ${server} with have expired`, credentialsFix)
-      .failure;
-  // What AWS says of a signature repeats what was signed, the session token too.
-  if (badSignature.test(name))
-    return fail('E_AWS_CREDENTIALS', `AWS does not take the credentials to invoke ${server}: ${name}`, credentialsFix)
-      .failure;
-  if (refused.test(name))
-    return fail(
-      'E_AWS_CREDENTIALS',
-      `AWS does not let these credentials invoke ${server}: ${said}`,
-      permissionFix(alias),
-    ).failure;
+  const credentials = credentialsFailure(name, said, server, alias);
+  if (credentials) return credentials;
   if (name === 'ResourceNotFoundException')
     return fail('E_SETTINGS', `there is no function ${server} with the alias \`${alias}\``, functionFix).failure;
   if (status === 429) return fail('E_SERVER_AWAY', `the server ${server} is busy: AWS throttles its function`).failure;
@@ -34,6 +20,16 @@ export function awsFailure(error: unknown, server: string, { alias }: FunctionAd
     return { code: 'E_BAD_ANSWER', message: `AWS did not invoke ${server}: ${name}: ${said}`, status };
   const why = status === undefined ? networkReason(error) : said;
   return fail('E_SERVER_AWAY', `the server ${server} does not answer: ${why}`).failure;
+}
+
+function credentialsFailure(name: string, said: string, server: string, alias: string): Failure | undefined {
+  const because = (message: string, fix = credentialsFix) => fail('E_AWS_CREDENTIALS', message, fix).failure;
+  if (noCredentials.test(name)) return because(`no AWS credentials to invoke ${server} with: ${said}`);
+  if (expired.test(name)) return because(`the AWS credentials to invoke ${server} with have expired`);
+  // What AWS says of a signature repeats what was signed, the session token too.
+  if (badSignature.test(name)) return because(`AWS does not take the credentials to invoke ${server}: ${name}`);
+  if (!refused.test(name)) return undefined;
+  return because(`AWS does not let these credentials invoke ${server}: ${said}`, permissionFix(alias));
 }
 
 /** The function ran, and ended without an answer. `body` is what the platform says of it, cleaned. */
