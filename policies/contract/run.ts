@@ -64,7 +64,6 @@ export const RunSchema = Type.Object({
   hasChanges: Type.Optional(Type.Boolean({ description: 'the plan would change something, outputs included' })),
   counts: Type.Optional(CountsSchema),
   changes: Type.Optional(Type.Array(ChangeSchema)),
-  worker: Type.Optional(Type.String({ description: 'what runs it, like `lambda` or `fargate`' })),
   tool: Type.Optional(Type.Object({ binary: Type.String(), version: Type.Optional(Type.String()) })),
   serial: Type.Optional(
     Type.Object(
@@ -79,6 +78,7 @@ export const RunSchema = Type.Object({
   createdAt: time,
   startedAt: Type.Optional(time),
   endedAt: Type.Optional(time),
+  worker: Type.Optional(Type.String({ description: 'what runs it: process, lambda or fargate' })),
   timings: Type.Record(Type.String(), Type.Number(), { description: 'milliseconds spent in each finished phase' }),
 });
 export type Run = Static<typeof RunSchema>;
