@@ -12,7 +12,7 @@ locals {
   accounts = distinct(concat([local.account], [for arn in var.role_arns : split(":", arn)[4]]))
 
   # What the installation itself does through an endpoint, beside what the policy's roles do.
-  own_passages = local.has_endpoints ? {
+  own_passages = {
     lambda = [{
       sid       = "WorkerDoor"
       principal = local.own_role_arns
@@ -41,7 +41,7 @@ locals {
     "ecr.dkr" = local.pulling
     sts       = []
     dynamodb  = []
-  } : {}
+  }
 
   pulling = [
     {
@@ -85,11 +85,11 @@ resource "aws_vpc_endpoint" "gateway" {
 }
 
 data "aws_iam_policy_document" "endpoint" {
-  for_each = local.own_passages
+  for_each = local.has_endpoints ? setunion(local.interfaces, local.gateways) : []
 
   # Whoever may not invoke, read or pull anyway is not let through either: no policy of an endpoint is empty.
   dynamic "statement" {
-    for_each = [for passage in each.value : passage if length(passage.principal) > 0 && length(passage.resources) > 0]
+    for_each = [for passage in local.own_passages[each.key] : passage if length(passage.principal) > 0 && length(passage.resources) > 0]
 
     content {
       sid       = statement.value.sid

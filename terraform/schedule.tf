@@ -1,10 +1,11 @@
 # What wakes the keeper besides the doors. Its events are hints: the input is empty, and the keeper reads the ledger.
 
 locals {
-  wakes = merge(
-    { minute = { schedule = "rate(1 minute)", pattern = null } },
-    local.has_network ? {
+  wakes = {
+    for name, wake in {
+      minute = { when = true, schedule = "rate(1 minute)", pattern = null }
       stopped = {
+        when     = local.has_network
         schedule = null
         pattern = jsonencode({
           source      = ["aws.ecs"]
@@ -12,8 +13,8 @@ locals {
           detail      = { clusterArn = [local.cluster_arn], lastStatus = ["STOPPED"] }
         })
       }
-    } : {},
-  )
+    } : name => wake if wake.when
+  }
 }
 
 resource "aws_cloudwatch_event_rule" "keeper" {

@@ -5,18 +5,18 @@ locals {
   cluster_arn    = "arn:${local.partition}:ecs:${local.here}:cluster/${var.name}"
   container_name = "worker"
 
-  fargate_settings = local.has_fargate ? {
-    fargate = {
-      cluster        = local.cluster_arn
-      plan           = aws_ecs_task_definition.worker["plan"].arn
-      apply          = aws_ecs_task_definition.worker["apply"].arn
-      container      = local.container_name
-      subnets        = local.subnet_ids
-      securityGroups = [aws_security_group.workers[0].id]
-      assignPublicIp = false
-      spot           = var.fargate_worker.spot
-    }
-  } : {}
+  fargate_settings = {
+    for name, definitions in { fargate = aws_ecs_task_definition.worker } : name => {
+      cluster                          = local.cluster_arn
+      plan                             = definitions["plan"].arn
+      apply                            = definitions["apply"].arn
+      container                        = local.container_name
+      subnets                          = local.subnet_ids
+      securityGroups                   = aws_security_group.workers[*].id
+      assignPublicIp                   = false
+      spot                             = var.fargate_worker.spot
+    } if local.has_fargate
+  }
 }
 
 resource "aws_ecs_cluster" "workers" {

@@ -3,13 +3,15 @@
 locals {
   worker_concurrency = { plan = var.lambda_worker.plan_concurrency, apply = var.lambda_worker.apply_concurrency }
 
-  lambda_settings = local.has_workers ? {
-    lambda = {
-      plan      = local.alias_arns["worker-plan"]
-      apply     = local.alias_arns["worker-apply"]
-      perTenant = var.lambda_worker.isolate
-    }
-  } : {}
+  lambda_settings = {
+    for name, settings in {
+      lambda = {
+        plan      = local.alias_arns["worker-plan"]
+        apply     = local.alias_arns["worker-apply"]
+        perTenant = var.lambda_worker.isolate
+      }
+    } : name => settings if local.has_workers
+  }
 }
 
 resource "aws_lambda_function" "worker" {
