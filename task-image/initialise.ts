@@ -8,7 +8,7 @@ import type { Places } from './places.ts';
 import type { Terraform } from './terraform.ts';
 
 export interface InitialiseParts {
-  readonly control: Pick<Control, 'claimed' | 'masker'>;
+  readonly control: Pick<Control, 'claimed' | 'masker' | 'keySession' | 'dropKeySession'>;
   readonly tool: Pick<Terraform, 'init'>;
   readonly places: Pick<Places, 'runDir' | 'path'>;
   readonly repository: Pick<Repository, 'modules'>;
@@ -32,7 +32,9 @@ export async function initialise(parts: InitialiseParts): Promise<void> {
     runId: control.claimed.run,
     path: places.path,
     hide: control.masker.hide,
+    session: control.keySession(),
   });
+  control.dropKeySession();
   try {
     await tool.init(keys);
   } finally {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModuleRepository } from '../policies/allowlist.ts';
+import type { Session } from '../policies/contract/worker.ts';
 import { readKey } from './deploy-key.ts';
 import { Failure } from './failure.ts';
 import { moduleGit } from './module-git.ts';
@@ -29,13 +30,17 @@ export interface ModuleParts {
   readonly path: string;
   /** Told every key before it is used: no output may show it. */
   readonly hide: (secret: string) => void;
+  /** Reads the keys that are secrets of AWS. */
+  readonly session?: Session | undefined;
 }
 
 export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
-  const { modules, moduleSources, runDir, runId, path, hide } = parts;
+  const { modules, moduleSources, runDir, runId, path, hide, session } = parts;
   const https = moduleSources.length > 0 ? (['https'] as const) : [];
   if (modules.length === 0) return { environment: moduleGit(https), paths: [], drop: async () => {} };
-  const keyed = modules.map(module => ({ ...module, key: readKey(module.deployKey) }));
+  const keyed = await Promise.all(
+    modules.map(async module => ({ ...module, key: await readKey(module.deployKey, session) })),
+  );
   for (const { key } of keyed) hide(key);
   const directory = join(runDir, 'm');
   mkdirSync(directory, { mode: 0o700 });

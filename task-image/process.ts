@@ -3,6 +3,7 @@
  * `isolation` it only says how it would keep Terraform from what is its own.
  */
 import { type StopReason, takeControl } from './control.ts';
+import { doorwayTo } from './doorway.ts';
 import { findIsolation, isolationNamed } from './isolation.ts';
 import { work } from './work.ts';
 
@@ -28,7 +29,7 @@ const isolation =
 if (process.argv[2] === 'isolation') {
   process.stdout.write(JSON.stringify(isolation));
 } else {
-  const control = await takeControl(door, run, ticket);
+  const control = await takeControl(doorwayTo(door), run, ticket);
   const halt = (reason: StopReason) => () => control.halt(reason);
   process.on('SIGTERM', halt('terminated'));
   process.on('SIGINT', halt('terminated'));
