@@ -2,7 +2,6 @@
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
 import { awsProviderMissing, providersMissing } from './providers.ts';
 import { imageMissing } from './image-bases.ts';
-import { providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
