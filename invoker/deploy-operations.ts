@@ -66,7 +66,12 @@ export function deployOperations(parts: DeployParts): DeployOperations {
     },
 
     recordRefusal: async refused => {
-      await ledger.record(refusal(refused, (await policy.current()).digest));
+      // Also where there is no policy to refuse by.
+      const digest = await policy.current().then(
+        inForce => inForce.digest,
+        () => undefined,
+      );
+      await ledger.record(refusal(refused, digest));
     },
 
     decide: async (request, { identity }) => {

@@ -17,7 +17,7 @@ export interface Refused {
   readonly body: Uint8Array | string;
 }
 
-export function refusal({ requestId, code, who, body }: Refused, policyDigest: string): AuditEvent {
+export function refusal({ requestId, code, who, body }: Refused, policyDigest: string | undefined): AuditEvent {
   const asked = canonicalBody(body);
   return {
     kind: 'refused',
@@ -25,7 +25,7 @@ export function refusal({ requestId, code, who, body }: Refused, policyDigest: s
     ...(who.identity ? { user: userOf(who.identity) } : {}),
     requestId,
     code,
-    policyDigest,
+    ...(policyDigest === undefined ? {} : { policyDigest }),
     ...(asked
       ? {
           command: asked.command,

@@ -24,17 +24,25 @@ async function repeated({ stop, claimed }: Pick<Control, 'stop' | 'claimed'>, as
 }
 
 export async function storePlan(control: Control, bytes: Buffer): Promise<void> {
-  const url = await control.grantPlan({ digest: digestOf(bytes), size: bytes.length });
+  const digest = digestOf(bytes);
+  const url = await control.grantPlan({ digest, size: bytes.length });
   const response = await repeated(control, () =>
     fetch(url, {
       method: 'PUT',
-      headers: { 'content-type': 'application/octet-stream' },
+      headers: {
+        'content-type': 'application/octet-stream',
+        // What a grant of S3 is bound to; a door of this machine knows without.
+        'if-none-match': '*',
+        'x-amz-checksum-sha256': Buffer.from(digest, 'hex').toString('base64'),
+      },
       body: new Uint8Array(bytes),
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     }),
   );
-  if (!response.ok) throw new Failure('E_WORKER', `the plan could not be stored: status ${response.status}`);
+  // It was there already: every grant of a run is for the same bytes, and an answer may have got lost.
+  if (!response.ok && response.status !== 412)
+    throw new Failure('E_WORKER', `the plan could not be stored: status ${response.status}`);
 }
 
 export async function fetchPlan(

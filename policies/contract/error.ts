@@ -89,6 +89,7 @@ export const errorCatalog = {
   E_LOST: { exit: 1 },
   // The server cannot answer now.
   E_BUSY: { status: 429, exit: 8 },
+  E_POLICY_UNAVAILABLE: { status: 503, exit: 8 },
   E_INTERNAL: { status: 500, exit: 8 },
 } as const satisfies Record<string, { status?: number; exit: number }>;
 

@@ -1,0 +1,19 @@
+/** What a policy may say on one machine and not in an account, where nobody but the doors may have anything. */
+import type { Policy } from './allowlist.ts';
+import { quote } from './quote.ts';
+
+/** Sentences, each with its fix; empty when there are none. Pure. */
+export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): string[] {
+  const nobody =
+    issuers.size === 0 && !trustInvoker
+      ? ['nobody could ask: there are no issuers; fix: add `issuers`, or `trust_invoker: true`']
+      : [];
+  return nobody.concat(
+    [...repositories.values()].flatMap(({ name, url, deployKey, modules }) => [
+      ...(url.startsWith('/') ? [`the url of ${quote(name)} is a path of this machine; fix: give its ssh url`] : []),
+      ...[deployKey, ...modules.map(module => module.deployKey)]
+        .filter(key => key?.startsWith('file:'))
+        .map(() => `a deploy key of ${quote(name)} is a file; fix: put it into Secrets Manager and give its ARN`),
+    ]),
+  );
+}
