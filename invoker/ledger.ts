@@ -1,5 +1,6 @@
 /** The ledger's port: runs, queue, leases, receipts and the audit chain, changed together or not at all. */
 import type { AuditEntry, AuditEvent } from '../policies/contract/audit-entry.ts';
+import type { Result } from '../policies/contract/error.ts';
 import type { Receipt } from '../policies/contract/receipt.ts';
 import type { LogLine, State } from '../policies/contract/run.ts';
 import type { StoredReceipt } from '../policies/receipt.ts';
@@ -70,18 +71,18 @@ export interface Plans {
   list(): Promise<readonly string[]>;
 }
 
-/** Why there is no worker, in a sentence; `again`: the same may go well later. */
+/** Why there is no worker, in words that may hold anything; `again`: the same may go well later. */
 export interface NotStarted {
   readonly failed: string;
   readonly again?: true;
 }
 
 export interface Launcher {
-  /** What is to run this run, and how long such a worker has to claim it. */
-  choose(run: RunRecord): Promise<{ readonly worker: WorkerKind; readonly startMs: number }>;
-  /** Starts a worker that may claim the run with this ticket. */
+  /** What is to run this run, and how long such a worker has to claim it; or why nothing here can. */
+  choose(run: RunRecord): Promise<Result<{ readonly worker: WorkerKind; readonly startMs: number }>>;
+  /** Starts a worker that may claim the run with this ticket. It is told this run's id and the ticket, nothing else of it. */
   start(run: RunRecord, ticket: string): Promise<NotStarted | undefined>;
-  /** What has become of a worker that has not claimed its run yet; undefined while it may still come. */
+  /** Why the worker that was started will not claim its run; undefined while it may still come. */
   look(run: RunRecord): Promise<NotStarted | undefined>;
   /** Ends what is left of an ended run's worker, gently first; true once nothing is left. Called again until then. */
   settle(run: RunRecord): Promise<boolean>;

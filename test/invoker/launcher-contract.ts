@@ -32,7 +32,7 @@ export function launcherContract(name: string, make: (behaviour: Behaviour) => P
   const launch = async (behaviour: Behaviour): Promise<RunRecord> => {
     made = await make(behaviour);
     const queued = queuedRun();
-    const run = value(start(queued, 'digest', t0, await made.launcher.choose(queued)));
+    const run = value(start(queued, 'digest', t0, value(await made.launcher.choose(queued))));
     expect(await made.launcher.start(run, 'the ticket')).toBeUndefined();
     await until(() => made.heard().length > 0, 'the worker begins');
     return run;
