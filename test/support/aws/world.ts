@@ -1,0 +1,51 @@
+/** What exists in the AWS of a test besides the stores that moto keeps: who may do what, functions, tasks. */
+import type { PolicyDocument } from './iam/policy-document.ts';
+
+export interface World {
+  readonly account: string;
+  readonly region: string;
+  /** By ARN; those of other accounts too. */
+  readonly roles: Readonly<Record<string, Role>>;
+  /** By ARN, without an alias. */
+  readonly functions?: Readonly<Record<string, LambdaFunction>>;
+  /** By ARN with the revision, as they are registered in moto. */
+  readonly taskDefinitions?: Readonly<Record<string, TaskDefinition>>;
+  /** By ARN of the bucket, key, secret, or alias of a function that has one. */
+  readonly resourcePolicies?: Readonly<Record<string, PolicyDocument>>;
+}
+
+export interface Role {
+  readonly trust: PolicyDocument;
+  readonly policies: readonly PolicyDocument[];
+  readonly boundary?: PolicyDocument;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface LambdaFunction {
+  /** ARN of its execution role. */
+  readonly role: string;
+  /** What can be invoked, besides the function itself. */
+  readonly aliases: readonly string[];
+  /** What the function is told; the platform adds its own. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutSeconds: number;
+  /** A bundle whose `handler` is called, or the entry command of an image, which speaks the Runtime API itself. */
+  readonly code: { readonly bundle: string } | { readonly command: readonly string[] };
+  /** Reserved concurrency; nothing said is as many as there are invocations. */
+  readonly concurrency?: number;
+  /** One environment per tenant id, which every invocation must name. */
+  readonly perTenant?: boolean;
+  /** Where an asynchronous invocation is reported that failed; it is not retried. */
+  readonly onFailure?: string;
+}
+
+export interface TaskDefinition {
+  readonly taskRole: string;
+  readonly executionRole: string;
+  readonly container: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** What the image's entry is in this test. */
+  readonly command: readonly string[];
+  /** From SIGTERM to SIGKILL. */
+  readonly stopTimeoutSeconds: number;
+}
