@@ -10,6 +10,8 @@ export interface World {
   readonly functions?: Readonly<Record<string, LambdaFunction>>;
   /** By ARN with the revision, as they are registered in moto. */
   readonly taskDefinitions?: Readonly<Record<string, TaskDefinition>>;
+  /** ARNs of the keys of KMS that make MACs. */
+  readonly macKeys?: readonly string[];
   /** By ARN of the bucket, key, secret, or alias of a function that has one. */
   readonly resourcePolicies?: Readonly<Record<string, PolicyDocument>>;
 }
@@ -35,8 +37,8 @@ export interface LambdaFunction {
   readonly concurrency?: number;
   /** One environment per tenant id, which every invocation must name. */
   readonly perTenant?: boolean;
-  /** Where an asynchronous invocation is reported that failed; it is not retried. */
-  readonly onFailure?: string;
+  /** Asynchronous invocations are tried once; throttled ones wait this long, and `onFailure` is told of those that fail. */
+  readonly asynchronous?: { readonly retries: 0; readonly maximumAgeSeconds: number; readonly onFailure?: string };
 }
 
 export interface TaskDefinition {
