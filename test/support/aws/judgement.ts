@@ -1,6 +1,7 @@
 /** Judges a session's demands by every policy of the world that applies to it. */
 import type { Demand, Place } from './demands/demand.ts';
 import { judge, type Policies } from './iam/judge.ts';
+import type { PolicyDocument } from './iam/policy-document.ts';
 import type { Context } from './iam/request.ts';
 import type { Session } from './sessions.ts';
 import type { World } from './world.ts';
@@ -8,9 +9,10 @@ import type { World } from './world.ts';
 /** The first demand that is refused, and why; undefined when all are met. */
 export function refusedDemand(
   world: World,
-  place: Place,
+  place: Pick<Place, 'account' | 'region'>,
   session: Session,
   demands: readonly Demand[],
+  endpoint?: PolicyDocument,
 ): { readonly demand: Demand; readonly because: string } | undefined {
   for (const demand of demands) {
     const { action, resource, context } = demand;
@@ -22,7 +24,7 @@ export function refusedDemand(
         principal: session.principal,
         context: { ...contextOf(session, place.region), ...context },
       },
-      { ...policiesOf(world, session), ...resourcePolicy(world, resource) },
+      { ...policiesOf(world, session), ...resourcePolicy(world, resource), ...(endpoint && { endpoint }) },
     );
     if (!verdict.allowed) return { demand, because: verdict.because };
   }

@@ -16,7 +16,9 @@ export interface Moto {
 
 /** Why tests on AWS cannot run, or undefined when they can. */
 export const motoMissing = (): string | undefined =>
-  existsSync(program()) ? undefined : 'no moto (test/support/aws/install-moto.sh installs it; it needs python3 and python3-venv)';
+  existsSync(program())
+    ? undefined
+    : 'no moto (test/support/aws/install-moto.sh installs it; it needs python3 and python3-venv)';
 
 /** Everything in it belongs to the account. */
 export async function startMoto({ account = '123456789012' } = {}): Promise<Moto> {

@@ -17,7 +17,11 @@ function descendants(pid: number): number[] {
 function parentOf(pid: number): number | undefined {
   try {
     // `pid (name) state parent …`, and a name may hold anything.
-    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) . /s, '').split(' ')[0]);
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) . /s, '')
+        .split(' ')[0],
+    );
   } catch {
     // It has just ended.
     return undefined;

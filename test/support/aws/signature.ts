@@ -54,7 +54,10 @@ export function checkSignature(
     payload,
   ].join('\n');
   const text = ['AWS4-HMAC-SHA256', date, scope.join('/'), sha256(canonical)].join('\n');
-  const key = scope.reduce<string | Buffer>((secret, part) => hmac(secret, part), `AWS4${session.credentials.secretAccessKey}`);
+  const key = scope.reduce<string | Buffer>(
+    (secret, part) => hmac(secret, part),
+    `AWS4${session.credentials.secretAccessKey}`,
+  );
   if (!equal(hmac(key, text).toString('hex'), signature.value)) {
     return refused('signature', 'The request signature we calculated does not match the signature you provided');
   }
@@ -84,9 +87,10 @@ interface Signature {
 }
 
 function fromHeader({ headers, body }: AwsRequest): Signature | undefined {
-  const match = /^AWS4-HMAC-SHA256 Credential=([^/,]+)\/([^,]+), *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})$/.exec(
-    headers.authorization ?? '',
-  );
+  const match =
+    /^AWS4-HMAC-SHA256 Credential=([^/,]+)\/([^,]+), *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})$/.exec(
+      headers.authorization ?? '',
+    );
   if (!match) return undefined;
   const [, accessKeyId = '', scope = '', signed = '', value = ''] = match;
   return {
@@ -143,4 +147,5 @@ const encode = (text: string): string =>
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
-const equal = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+const equal = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

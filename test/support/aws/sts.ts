@@ -6,6 +6,7 @@ import { escapeXml, failed } from './failure.ts';
 import { mayAssume } from './iam/may-assume.ts';
 import { type PolicyDocument, readPolicy } from './iam/policy-document.ts';
 import { contextOf, policiesOf } from './judgement.ts';
+import type { Ruling } from './ruling.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { AwsRequest, AwsResponse } from './wire.ts';
 import type { World } from './world.ts';
@@ -14,28 +15,36 @@ export interface StsOptions {
   readonly world: World;
   readonly sessions: Sessions;
   readonly maxSessionSeconds?: number;
+  /** Of the endpoint that the request came through. */
+  readonly endpoint?: PolicyDocument;
 }
 
-/** An answer, and what the call is put on record as. */
-export interface StsOutcome {
-  readonly response: AwsResponse;
-  readonly action: string;
-  readonly resource: string;
-  readonly refused?: string;
-}
-
-/** `region` is the one that the request was signed for. */
-export function answerSts(request: AwsRequest, session: Session, region: string, options: StsOptions): StsOutcome | undefined {
+/** `region` is the one that the request was signed for. Undefined is an operation that nobody here knows. */
+export function ruleOnSts(
+  request: AwsRequest,
+  session: Session,
+  region: string,
+  options: StsOptions,
+): Ruling | undefined {
   const form = new URLSearchParams(request.body.toString());
   const action = form.get('Action');
   if (request.method !== 'POST' || request.query.length > 0) return undefined;
   // Nobody can be forbidden to ask who they are.
-  if (action === 'GetCallerIdentity') {
-    const { arn, account } = session.principal;
-    const xml = `<Arn>${escapeXml(arn)}</Arn><UserId>${escapeXml(userId(session))}</UserId><Account>${account}</Account>`;
-    return { response: answer('GetCallerIdentity', xml), action: 'sts:GetCallerIdentity', resource: '*' };
-  }
+  if (action === 'GetCallerIdentity') return allowed('sts:GetCallerIdentity', '*', callerIdentity(session));
   return action === 'AssumeRole' ? assumeRole(request, form, session, region, options) : undefined;
+}
+
+const allowed = (operation: string, resource: string, response: AwsResponse): Ruling => ({
+  allowed: true,
+  operation,
+  resource,
+  respond: async () => response,
+});
+
+function callerIdentity(session: Session): AwsResponse {
+  const { arn, account } = session.principal;
+  const xml = `<Arn>${escapeXml(arn)}</Arn><UserId>${escapeXml(userId(session))}</UserId><Account>${account}</Account>`;
+  return answer('GetCallerIdentity', xml);
 }
 
 function assumeRole(
@@ -43,46 +52,44 @@ function assumeRole(
   form: URLSearchParams,
   caller: Session,
   region: string,
-  { world, sessions, maxSessionSeconds = Number.POSITIVE_INFINITY }: StsOptions,
-): StsOutcome {
+  { world, sessions, maxSessionSeconds = Number.POSITIVE_INFINITY, endpoint }: StsOptions,
+): Ruling {
   const role = form.get('RoleArn') ?? '';
-  const call = { action: 'sts:AssumeRole', resource: role };
-  const invalid = (message: string): StsOutcome => ({
-    ...call,
-    response: failed(request, 400, 'ValidationError', message),
-    refused: message,
+  const refused = (
+    because: string,
+    status: number,
+    code: string,
+    message = because,
+    action = 'sts:AssumeRole',
+  ): Ruling => ({
+    allowed: false,
+    action,
+    resource: role,
+    because,
+    response: failed(request, status, code, message),
   });
   const asked = readSession(form);
   const problem = problemOf(form, asked);
-  if (problem !== undefined) return invalid(problem);
-  const known = world.roles[role];
-  const verdict = known && mayAssume(
-    {
-      principal: caller.principal,
-      role,
-      session: asked,
-      context: contextOf(caller, region),
-    },
-    { ...policiesOf(world, caller), resource: known.trust },
-  );
+  if (problem !== undefined) return refused(problem, 400, 'ValidationError');
+  const trust = world.roles[role]?.trust;
   // A role that is not there is answered like one that is closed.
-  if (!verdict?.allowed) {
-    const action = verdict?.action ?? 'sts:AssumeRole';
-    const message = `User: ${caller.principal.arn} is not authorized to perform: ${action} on resource: ${role}`;
-    return { action, resource: role, response: failed(request, 403, 'AccessDenied', message), refused: verdict?.because ?? 'no such role' };
+  const verdict = trust
+    ? mayAssume(
+        { principal: caller.principal, role, session: asked, context: contextOf(caller, region) },
+        { ...policiesOf(world, caller), resource: trust, ...(endpoint && { endpoint }) },
+      )
+    : ({ allowed: false, because: 'no such role', action: 'sts:AssumeRole' } as const);
+  if (!verdict.allowed) {
+    const message = `User: ${caller.principal.arn} is not authorized to perform: ${verdict.action} on resource: ${role}`;
+    return refused(verdict.because, 403, 'AccessDenied', message, verdict.action);
   }
   // A chain of roles keeps the identity it began with.
   const sourceIdentity = caller.sourceIdentity ?? asked.sourceIdentity;
   if (asked.sourceIdentity !== undefined && asked.sourceIdentity !== sourceIdentity) {
-    return invalid('SourceIdentity cannot be changed in a chain of roles');
+    return refused('source identity', 403, 'AccessDenied');
   }
-  let policy: PolicyDocument | undefined;
-  try {
-    const given = form.get('Policy');
-    policy = given === null ? undefined : readPolicy(given);
-  } catch (error) {
-    return { ...call, response: failed(request, 400, 'MalformedPolicyDocument', String(error)), refused: String(error) };
-  }
+  const policy = readSessionPolicy(form);
+  if (policy instanceof Error) return refused(policy.message, 400, 'MalformedPolicyDocument');
   const session = sessions.issue(role, {
     name: asked.name,
     tags: asked.tags,
@@ -90,7 +97,16 @@ function assumeRole(
     ...(policy && { policy }),
     ...(sourceIdentity !== undefined && { sourceIdentity }),
   });
-  return { ...call, response: answer('AssumeRole', describe(session)) };
+  return allowed('sts:AssumeRole', role, answer('AssumeRole', describe(session)));
+}
+
+function readSessionPolicy(form: URLSearchParams): PolicyDocument | Error | undefined {
+  const given = form.get('Policy');
+  try {
+    return given === null ? undefined : readPolicy(given);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 interface Asked {
@@ -122,11 +138,14 @@ function problemOf(form: URLSearchParams, { name, tags, sourceIdentity }: Asked)
   const tagText = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
   if (!/^[\w+=,.@-]{2,64}$/.test(name)) return 'roleSessionName';
   if (sourceIdentity !== undefined && !/^[\w+=,.@-]{2,64}$/.test(sourceIdentity)) return 'sourceIdentity';
-  if (!(Number.isInteger(seconds) && seconds >= 900 && seconds <= 3600)) return 'durationSeconds: role chaining ends after an hour';
+  if (!(Number.isInteger(seconds) && seconds >= 900 && seconds <= 3600))
+    return 'durationSeconds: role chaining ends after an hour';
   if ((form.get('Policy') ?? '').length > 2048) return 'policy';
   const pairs = Object.entries(tags);
   if (pairs.length > 50) return 'tags';
-  return pairs.every(([key, value]) => key.length <= 128 && value.length <= 256 && tagText.test(key) && tagText.test(value))
+  return pairs.every(
+    ([key, value]) => key.length <= 128 && value.length <= 256 && tagText.test(key) && tagText.test(value),
+  )
     ? undefined
     : 'tags';
 }
@@ -140,7 +159,9 @@ function describe(session: Session): string {
     `<SessionToken>${sessionToken}</SessionToken><Expiration>${expiration.toISOString()}</Expiration></Credentials>`,
     `<AssumedRoleUser><Arn>${escapeXml(session.principal.arn)}</Arn>`,
     `<AssumedRoleId>${escapeXml(userId(session))}</AssumedRoleId></AssumedRoleUser>`,
-    ...(session.sourceIdentity === undefined ? [] : [`<SourceIdentity>${escapeXml(session.sourceIdentity)}</SourceIdentity>`]),
+    ...(session.sourceIdentity === undefined
+      ? []
+      : [`<SourceIdentity>${escapeXml(session.sourceIdentity)}</SourceIdentity>`]),
   ].join('');
 }
 

@@ -15,7 +15,9 @@ export function refusedUpload(request: AwsRequest, action: string, retention: st
   if (action !== 's3:PutObjectRetention' || modeOf(retention) !== 'COMPLIANCE') return undefined;
   const asked = request.body.toString();
   const shorter = until(asked) < until(retention) || modeOf(asked) !== 'COMPLIANCE';
-  return shorter ? failed(request, 403, 'AccessDenied', 'Access Denied because object protected by object lock.') : undefined;
+  return shorter
+    ? failed(request, 403, 'AccessDenied', 'Access Denied because object protected by object lock.')
+    : undefined;
 }
 
 const modeOf = (xml: string): string | undefined => /<Mode>([^<]+)/.exec(xml)?.[1];

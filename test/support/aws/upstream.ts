@@ -47,6 +47,6 @@ export const createUpstream = (moto: string, account: string): Upstream => ({
 const plain = (headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers)
-      .filter(([name]) => !['connection', 'content-length', 'transfer-encoding', 'keep-alive'].includes(name))
+      .filter(([name]) => !['connection', 'transfer-encoding', 'keep-alive'].includes(name))
       .map(([name, value]) => [name, String(value)]),
   );

@@ -12,8 +12,12 @@ export interface World {
   readonly taskDefinitions?: Readonly<Record<string, TaskDefinition>>;
   /** ARNs of the keys of KMS that make MACs. */
   readonly macKeys?: readonly string[];
-  /** By ARN of the bucket, key, secret, or alias of a function that has one. */
+  /** By ARN of the bucket, key or function that has one; a key without one opens to nobody. */
   readonly resourcePolicies?: Readonly<Record<string, PolicyDocument>>;
+  /** By service (`sts`): of the endpoints through which tasks and functions of the network reach it. */
+  readonly endpointPolicies?: Readonly<Record<string, PolicyDocument>>;
+  /** ARN of what EventBridge invokes when a task has stopped. */
+  readonly onTaskStopped?: string;
 }
 
 export interface Role {
@@ -35,6 +39,8 @@ export interface LambdaFunction {
   readonly code: { readonly bundle: string } | { readonly command: readonly string[] };
   /** Reserved concurrency; nothing said is as many as there are invocations. */
   readonly concurrency?: number;
+  /** Reaches AWS through the endpoints of the network, as tasks do. */
+  readonly inNetwork?: boolean;
   /** One environment per tenant id, which every invocation must name. */
   readonly perTenant?: boolean;
   /** Asynchronous invocations are tried once; throttled ones wait this long, and `onFailure` is told of those that fail. */

@@ -5,7 +5,9 @@
 import { arn, type Demand, type Demands, jsonOperation, list, type Place, record, text } from './demand.ts';
 
 const onOneTable = new Set(
-  'GetItem PutItem UpdateItem DeleteItem Query Scan DescribeTable DescribeTimeToLive DescribeContinuousBackups'.split(' '),
+  'GetItem PutItem UpdateItem DeleteItem Query Scan DescribeTable DescribeTimeToLive DescribeContinuousBackups'.split(
+    ' ',
+  ),
 );
 const onSeveral = new Set(['BatchGetItem', 'BatchWriteItem']);
 /** There is no permission for transactions: each item needs that of its own operation. */

@@ -7,7 +7,8 @@ import { type AwsRequest, queryValue } from '../wire.ts';
 import type { Demand, Demands, Place } from './demand.ts';
 
 /** Parameters that change the answer but not what is asked for; any other one is unknown. */
-const harmless = /^(x-id|X-Amz-.+|list-type|prefix|delimiter|max-keys|start-after|continuation-token|encoding-type|fetch-owner|key-marker|version-id-marker|versionId|response-content-type)$/;
+const harmless =
+  /^(x-id|X-Amz-.+|list-type|prefix|delimiter|max-keys|start-after|continuation-token|encoding-type|fetch-owner|key-marker|version-id-marker|versionId|response-content-type)$/;
 
 export const s3Demands: Demands = async (request, place) => {
   const [, bucket = '', key = ''] = /^\/([^/]+)\/?(.*)$/s.exec(decodeURIComponent(request.path)) ?? [];
@@ -30,7 +31,9 @@ function bucketAction({ method, query }: AwsRequest, special: readonly string[])
   if (method !== 'GET' || special.length > 1) return undefined;
   const [what = ''] = special;
   if (what === '') return 's3:ListBucket';
-  return { versions: 's3:ListBucketVersions', location: 's3:GetBucketLocation', versioning: 's3:GetBucketVersioning' }[what];
+  return { versions: 's3:ListBucketVersions', location: 's3:GetBucketLocation', versioning: 's3:GetBucketVersioning' }[
+    what
+  ];
 }
 
 function objectAction(request: AwsRequest, special: readonly string[]): string | undefined {
@@ -55,12 +58,15 @@ function withUpload({ headers }: AwsRequest, resource: string): Demand[] {
 }
 
 async function keyOfUpload({ headers }: AwsRequest, place: Place, bucket: string, resource: string): Promise<Demand[]> {
-  const encryption = await place.encryptionOf(bucket);
+  const encryption = await place.readS3(`/${bucket}`, 'encryption');
   const key =
     headers['x-amz-server-side-encryption-aws-kms-key-id'] ??
     /<KMSMasterKeyID>([^<]+)/.exec(headers['x-amz-server-side-encryption'] === 'AES256' ? '' : encryption)?.[1];
-  const bucketKey = headers['x-amz-server-side-encryption-bucket-key-enabled'] ?? /<BucketKeyEnabled>true/.test(encryption);
-  return key === undefined ? [] : [keyDemand('kms:GenerateDataKey', key, place, resource, String(bucketKey) === 'true')];
+  const bucketKey =
+    headers['x-amz-server-side-encryption-bucket-key-enabled'] ?? /<BucketKeyEnabled>true/.test(encryption);
+  return key === undefined
+    ? []
+    : [keyDemand('kms:GenerateDataKey', key, place, resource, String(bucketKey) === 'true')];
 }
 
 /** Reading an object that lies under a key of KMS needs the key: moto says in its answer whether there is one. */
@@ -94,5 +100,7 @@ function contextOf({ headers, query = [] }: Pick<AwsRequest, 'headers'> & Partia
     's3:object-lock-retain-until-date': headers['x-amz-object-lock-retain-until-date'],
     's3:authType': parameter('X-Amz-Signature') === undefined ? 'REST-HEADER' : 'REST-QUERY-STRING',
   };
-  return Object.fromEntries(Object.entries(keys).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+  return Object.fromEntries(
+    Object.entries(keys).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
 }

@@ -20,7 +20,8 @@ const send = (path, body) =>
       for await (const chunk of response) chunks.push(chunk);
       resolve({ headers: response.headers, text: Buffer.concat(chunks).toString() });
     };
-    const sent = body === undefined ? get(`${api}${path}`, answered) : request(`${api}${path}`, { method: 'POST' }, answered);
+    const sent =
+      body === undefined ? get(`${api}${path}`, answered) : request(`${api}${path}`, { method: 'POST' }, answered);
     sent.on('error', reject);
     sent.end(body);
   });

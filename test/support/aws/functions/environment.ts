@@ -40,7 +40,11 @@ export async function startEnvironment({ command, env, onOutput, onEnd }: Enviro
     onEnd();
     api.close();
     process.off('exit', end);
-    fail(initError ? { payload: initError, functionError: 'Unhandled' } : failure('Runtime.ExitError', `Runtime exited with error: ${how}`));
+    fail(
+      initError
+        ? { payload: initError, functionError: 'Unhandled' }
+        : failure('Runtime.ExitError', `Runtime exited with error: ${how}`),
+    );
   };
   child.on('error', error => gone(error.message));
   child.on('exit', (status, signal) => gone(signal ? `signal: ${signal}` : `exit status ${status}`));
@@ -53,7 +57,13 @@ export async function startEnvironment({ command, env, onOutput, onEnd }: Enviro
         fail = resolve;
       });
       const timer = setTimeout(() => {
-        fail(failure('Sandbox.Timedout', `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`, invocation.requestId));
+        fail(
+          failure(
+            'Sandbox.Timedout',
+            `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`,
+            invocation.requestId,
+          ),
+        );
         end();
       }, timeoutSeconds * 1000);
       const outcome = await Promise.race([api.invoke(invocation), failed]);
@@ -66,7 +76,10 @@ export async function startEnvironment({ command, env, onOutput, onEnd }: Enviro
 
 const failure = (errorType: string, message: string, requestId?: string): Outcome => ({
   payload: Buffer.from(
-    JSON.stringify({ errorType, errorMessage: `${requestId === undefined ? '' : `RequestId: ${requestId} `}Error: ${message}` }),
+    JSON.stringify({
+      errorType,
+      errorMessage: `${requestId === undefined ? '' : `RequestId: ${requestId} `}Error: ${message}`,
+    }),
   ),
   functionError: 'Unhandled',
 });

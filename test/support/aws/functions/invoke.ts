@@ -44,7 +44,11 @@ export function createInvoke({ functions, pool, mayTell }: InvokeOptions): Invok
     if (onFailure === undefined || (invoked !== 'throttled' && invoked.functionError === undefined)) return;
     if (!mayTell(settings.role, onFailure)) throw new Error(`the function's role may not invoke ${onFailure}`);
     const [destination, qualifier] = splitQualifier(onFailure);
-    deliver({ functionArn: destination, payload: record(asked, invoked), ...(qualifier !== undefined && { qualifier }) });
+    deliver({
+      functionArn: destination,
+      payload: record(asked, invoked),
+      ...(qualifier !== undefined && { qualifier }),
+    });
   };
 
   return {
@@ -55,13 +59,17 @@ export function createInvoke({ functions, pool, mayTell }: InvokeOptions): Invok
       if (!known) return failed(request, 404, 'ResourceNotFoundException', `Function not found: ${target.function}`);
       const kind = request.headers['x-amz-invocation-type'] ?? 'RequestResponse';
       const tenant = request.headers['x-amz-tenant-id'];
-      if ((kind !== 'Event' && kind !== 'RequestResponse') || (tenant === undefined) === (settings.perTenant ?? false)) {
+      if (
+        (kind !== 'Event' && kind !== 'RequestResponse') ||
+        (tenant === undefined) === (settings.perTenant ?? false)
+      ) {
         return failed(request, 400, 'InvalidParameterValueException', 'invocation type or tenant id');
       }
       if (request.body.length > (kind === 'Event' ? eventLimit : synchronousLimit)) {
         return failed(request, 413, 'RequestTooLargeException', 'Request must be smaller');
       }
-      if (!isJson(request.body)) return failed(request, 400, 'InvalidRequestContentException', 'Could not parse request body into json');
+      if (!isJson(request.body))
+        return failed(request, 400, 'InvalidRequestContentException', 'Could not parse request body into json');
       const clientContext = request.headers['x-amz-client-context'];
       const asked: Asked = {
         functionArn: target.function,
@@ -102,12 +110,28 @@ const tail = (log: string): string => Buffer.from(log).subarray(-4096).toString(
 /** https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
 function record(asked: Asked, invoked: Invoked): Buffer {
   const functionArn = `${asked.functionArn}:${asked.qualifier ?? '$LATEST'}`;
-  const base = { version: '1.0', timestamp: new Date().toISOString(), requestPayload: JSON.parse(asked.payload.toString()) };
+  const base = {
+    version: '1.0',
+    timestamp: new Date().toISOString(),
+    requestPayload: JSON.parse(asked.payload.toString()),
+  };
   const told =
     invoked === 'throttled'
-      ? { requestContext: { requestId: randomUUID(), functionArn, condition: 'EventAgeExceeded', approximateInvokeCount: 0 } }
+      ? {
+          requestContext: {
+            requestId: randomUUID(),
+            functionArn,
+            condition: 'EventAgeExceeded',
+            approximateInvokeCount: 0,
+          },
+        }
       : {
-          requestContext: { requestId: invoked.requestId, functionArn, condition: 'RetriesExhausted', approximateInvokeCount: 1 },
+          requestContext: {
+            requestId: invoked.requestId,
+            functionArn,
+            condition: 'RetriesExhausted',
+            approximateInvokeCount: 1,
+          },
           responseContext: { statusCode: 200, executedVersion: '1', functionError: invoked.functionError },
           responsePayload: JSON.parse(invoked.payload.toString()),
         };

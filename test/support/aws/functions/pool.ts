@@ -30,7 +30,7 @@ export interface PoolOptions {
   readonly functions: Readonly<Record<string, LambdaFunction>>;
   readonly region: string;
   /** For `AWS_ENDPOINT_URL`, the one variable that AWS does not set. */
-  readonly endpoint: string;
+  endpointOf(settings: LambdaFunction): string;
   issue(role: string, name: string): Credentials;
 }
 
@@ -41,7 +41,7 @@ interface Place {
   print: (text: string) => void;
 }
 
-export function createPool({ functions, region, endpoint, issue }: PoolOptions): Pool {
+export function createPool({ functions, region, endpointOf, issue }: PoolOptions): Pool {
   const places = new Map<string, Set<Place>>();
   const logs = new Map<string, string>();
 
@@ -56,7 +56,7 @@ export function createPool({ functions, region, endpoint, issue }: PoolOptions):
         env: {
           ...settings.env,
           ...platformEnvironment(name, settings, region, issue(settings.role, name)),
-          AWS_ENDPOINT_URL: endpoint,
+          AWS_ENDPOINT_URL: endpointOf(settings),
         },
         onOutput(text) {
           logs.set(functionArn, (logs.get(functionArn) ?? '') + text);
@@ -125,7 +125,12 @@ const commandOf = ({ code }: LambdaFunction): readonly string[] =>
     : [process.execPath, join(import.meta.dirname, 'bootstrap.js'), pathToFileURL(code.bundle).href];
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
-function platformEnvironment(name: string, { code }: LambdaFunction, region: string, credentials: Credentials): Record<string, string> {
+function platformEnvironment(
+  name: string,
+  { code }: LambdaFunction,
+  region: string,
+  credentials: Credentials,
+): Record<string, string> {
   const { PATH = '', TMPDIR = '/tmp' } = cleanEnvironment();
   return {
     PATH,

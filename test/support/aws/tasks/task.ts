@@ -75,7 +75,11 @@ export function startTask(options: TaskOptions, failedStart?: FailedStart): Task
       status = { ...status, lastStatus: 'RUNNING', startedAt: Date.now() / 1000 };
     });
     child.on('error', error => {
-      status = { stopCode: 'TaskFailedToStart', stoppedReason: `CannotStartContainerError: ${error.message}`, ...status };
+      status = {
+        stopCode: 'TaskFailedToStart',
+        stoppedReason: `CannotStartContainerError: ${error.message}`,
+        ...status,
+      };
       stopped();
     });
     child.on('exit', (code, signal) => {

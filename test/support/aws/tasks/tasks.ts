@@ -72,7 +72,8 @@ export function createTasks({ world, endpoint, url, onStopped }: TasksOptions): 
       if (name === 'ListTasks') {
         const { desiredStatus = 'RUNNING', startedBy, family, ...rest } = input;
         const unknown = Object.keys(rest).find(key => !['cluster', 'maxResults', 'launchType'].includes(key));
-        if (unknown !== undefined) return failed(request, 400, 'InvalidParameterException', `${unknown} is not known here`);
+        if (unknown !== undefined)
+          return failed(request, 400, 'InvalidParameterException', `${unknown} is not known here`);
         const listed = here.filter(
           task =>
             (task.isStopping() ? 'STOPPED' : 'RUNNING') === desiredStatus &&
@@ -98,7 +99,8 @@ function problemOf(input: Record<string, unknown>, { container }: TaskDefinition
   const overrides = list(containerOverrides).map(record);
   if (Object.keys(others).length > 0) return `Override ${Object.keys(others)[0]} is not known here`;
   for (const { name, environment: _, ...rest } of overrides) {
-    if (name !== container) return `Override for container named ${text(name)} is not a container in the TaskDefinition.`;
+    if (name !== container)
+      return `Override for container named ${text(name)} is not a container in the TaskDefinition.`;
     if (Object.keys(rest).length > 0) return `Override ${Object.keys(rest)[0]} is not known here`;
   }
   return input.count === undefined || input.count === 1 ? undefined : 'count is not known here';
