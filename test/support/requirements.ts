@@ -1,4 +1,5 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
+import { motoMissing } from './aws/moto.ts';
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
 import { awsProviderMissing, providersMissing } from './providers.ts';
 import { imageMissing } from './image-bases.ts';
@@ -8,6 +9,7 @@ import { terraformMissing } from './terraform.ts';
 const checks = {
   'aws provider': awsProviderMissing,
   image: imageMissing,
+  aws: motoMissing,
   providers: providersMissing,
   root: rootMissing,
   sandbox: bubblewrapMissing,
