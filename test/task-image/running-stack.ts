@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
+import type { Masker } from '../../task-image/masking/masker.ts';
 import { prepare } from '../../task-image/places.ts';
 import { type Fetching, terraform } from '../../task-image/terraform.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -13,6 +14,7 @@ export interface Surroundings {
   readonly graceMs?: number;
   /** What the run may use. */
   readonly environment?: Readonly<Record<string, string>>;
+  readonly masker?: Masker;
 }
 
 /** For the `init` of a stack whose modules lie beside it. */
@@ -27,8 +29,8 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const runDir = runDirectory();
   const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
   const silent = silentControl();
-  const { command = 'plan', environment = {}, graceMs = silent.claimed.graceMs } = surroundings;
-  const control = { ...silent, claimed: { ...silent.claimed, command, graceMs }, graceMs: () => graceMs };
+  const { command = 'plan', environment = {}, masker = silent.masker, graceMs = silent.claimed.graceMs } = surroundings;
+  const control = { ...silent, masker, claimed: { ...silent.claimed, command, graceMs }, graceMs: () => graceMs };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
   const dataDir = join(runDir, 'd');
