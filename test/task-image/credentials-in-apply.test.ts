@@ -100,7 +100,7 @@ describe.skipIf(requires('terraform'))('the credentials of a run', { timeout: 12
     await run.credentials.drop();
   });
 
-  test('are nobody's who has not the token, and gone with the run', async () => {
+  test('are for nobody without the token, and gone with the run', async () => {
     const run = await runningOnS3('resource "terraform_data" "x" {}\n', 3_600_000);
     await run.init(fetchesNothing);
     const { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri = '' } = run.credentials.environment;
