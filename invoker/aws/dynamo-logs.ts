@@ -42,7 +42,10 @@ export function dynamoLogs({ table, now }: DynamoLogsParts): Logs {
       let [next, size] = [cursor, 0];
       for (;;) {
         const items = await table.query({ ...linesFrom(run, next), limit: atOnce });
-        const batches = batchesFrom(items.filter(({ expires }) => Number(expires) * 1000 > now()), next);
+        const batches = batchesFrom(
+          items.filter(({ expires }) => Number(expires) * 1000 > now()),
+          next,
+        );
         for (const text of batches) {
           const length = Buffer.byteLength(text);
           if (size > 0 && size + length > most) return { lines, cursor: next, more: true };

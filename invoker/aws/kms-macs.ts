@@ -1,6 +1,6 @@
 /** Codes by keys that never leave KMS: of audit entries and receipts, and the keys of runs. */
-import { GenerateMacCommand, KMSInvalidMacException, type KMSClient, VerifyMacCommand } from '@aws-sdk/client-kms';
-import { digestOf, sameSecret, type Seals } from '../secret.ts';
+import { GenerateMacCommand, type KMSClient, KMSInvalidMacException, VerifyMacCommand } from '@aws-sdk/client-kms';
+import { digestOf, type Seals, sameSecret } from '../secret.ts';
 
 export interface KmsKey {
   readonly client: KMSClient;

@@ -7,7 +7,6 @@ export type LogEvent =
   | 'start-failed'
   | 'lost'
   | 'policy-broken'
-  | 'archive-failed'
   | 'mirror-failed';
 
 export interface Log {
