@@ -1,10 +1,12 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
+import { imageMissing } from './image-bases.ts';
 import { providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
 const checks = {
+  image: imageMissing,
   providers: providersMissing,
   root: rootMissing,
   sandbox: bubblewrapMissing,
