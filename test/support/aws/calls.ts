@@ -4,7 +4,7 @@
 export interface Call {
   /** ARN of the session, or `anonymous`. */
   readonly principal: string;
-  /** The operation (`dynamodb:TransactWriteItems`), or the action that was refused. */
+  /** The operation (`dynamodb:TransactWriteItems`), or the action that was refused; of what was not understood, method and path. */
   readonly action: string;
   readonly resource: string;
   readonly allowed: boolean;

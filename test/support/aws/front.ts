@@ -57,7 +57,13 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const answer = async (request: AwsRequest, inNetwork: boolean): Promise<AwsResponse> => {
     const checked = checkSignature(request, sessions.find);
     if (!checked.signed) {
-      calls.push({ principal: 'anonymous', action: '', resource: '', allowed: false, because: checked.failure });
+      calls.push({
+        principal: 'anonymous',
+        action: request.method,
+        resource: request.path,
+        allowed: false,
+        because: checked.failure,
+      });
       return commonFailure(request, checked.failure, checked.message);
     }
     const signed: Signed = { request, inNetwork, ...checked };
@@ -67,7 +73,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
       ruling = await ruleOn(signed);
     } catch (error) {
       // What cannot be judged is not let through, and is a defect of the test's world rather than a denial.
-      calls.push({ principal, action: '', resource: '', allowed: false, because: String(error) });
+      calls.push({ principal, action: request.method, resource: request.path, allowed: false, because: String(error) });
       return failed(request, 501, 'NotImplemented', String(error));
     }
     const { allowed, resource } = ruling;
@@ -97,18 +103,17 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const invoke = createInvoke({
     functions,
     pool,
-    mayTell(role, destination) {
-      const demand = { action: 'lambda:InvokeFunction', resource: destination };
-      return refusedDemand(world, world, sessions.issue(role), [demand]) === undefined;
+    mayTell(role, resource) {
+      const session = sessions.issue(role);
+      const action = 'lambda:InvokeFunction';
+      const refused = refusedDemand(world, world, session, [{ action, resource }]);
+      const ruling = refused ? { allowed: false, because: refused.because } : { allowed: true };
+      calls.push({ principal: session.principal.arn, action, resource, ...ruling });
+      return !refused;
     },
   });
   const deliver = (arn: string, event: unknown) => {
-    const [functionArn, qualifier] = splitQualifier(arn);
-    invoke.deliver({
-      functionArn,
-      payload: Buffer.from(JSON.stringify(event)),
-      ...(qualifier !== undefined && { qualifier }),
-    });
+    invoke.deliver({ ...splitQualifier(arn), payload: Buffer.from(JSON.stringify(event)) });
   };
   const tasks = createTasks({
     world,
@@ -137,7 +142,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
     tasks: tasks.all,
     failNextTask: tasks.failNextStart,
     async stop() {
-      pool.end();
+      await pool.end();
       tasks.end();
       endpoint.stop();
       await Promise.all([outside.stop(), inside.stop()]);

@@ -13,5 +13,5 @@ flock 9
 [ -x "$home/bin/moto_server" ] && exit
 echo "installing moto" >&2
 python3 -m venv "$home" >&2 &&
-  "$home/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement "$requirements" >&2 ||
+  "$home/bin/pip" install --quiet --retries 1 --disable-pip-version-check --require-hashes --only-binary :all: --requirement "$requirements" >&2 ||
   { rm -f "$home/bin/moto_server"; echo "moto cannot be installed" >&2; }

@@ -25,8 +25,10 @@ export const createRoute =
     if (service === 'ecs') return tasks.answer(request, send);
     if (action === 'kms:GenerateMac' || action === 'kms:VerifyMac') return macs(request, resource);
     if (service !== 's3') return send();
-    const retention = action === 's3:PutObjectRetention' ? await place.readS3(request.path, 'retention') : '';
-    const refused = refusedUpload(request, action, retention);
+    const query = request.query.filter(([name]) => name !== 'retention');
+    const head = { ...request, method: 'HEAD', query, body: Buffer.alloc(0) };
+    const shown = action === 's3:PutObjectRetention' ? await upstream.send(head, service, region) : undefined;
+    const refused = refusedUpload(request, action, shown?.headers ?? {});
     if (refused) return refused;
     const answer = await send();
     // A head shows no content, but AWS asks for the key all the same.

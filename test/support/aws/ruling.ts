@@ -118,8 +118,9 @@ const placeOf = (world: World, upstream: Upstream, region: string): Place => ({
     const request = { method: 'POST', path: '/', query: [], headers, body: Buffer.from(JSON.stringify(body)) };
     return JSON.parse((await upstream.send(request, service, region)).body.toString());
   },
-  async readS3(path, parameter) {
-    const request = { method: 'GET', path, query: [[parameter, '']] as const, headers: {}, body: Buffer.alloc(0) };
+  async encryptionOf(bucket) {
+    const query = [['encryption', '']] as const;
+    const request = { method: 'GET', path: `/${bucket}`, query, headers: {}, body: Buffer.alloc(0) };
     const answer = await upstream.send(request, 's3', region);
     return answer.status === 200 ? answer.body.toString() : '';
   },

@@ -9,7 +9,7 @@ const role = (name: string) => `arn:aws:iam::${account}:role/${name}`;
 export const caller = role('caller');
 export const worker = role('worker');
 export const target = 'arn:aws:iam::222222222222:role/target';
-const lambdaArn = (name: string) => `arn:aws:lambda:${region}:${account}:function:${name}`;
+export const lambdaArn = (name: string) => `arn:aws:lambda:${region}:${account}:function:${name}`;
 export const echo = lambdaArn('echo');
 export const sink = lambdaArn('sink');
 export const isolated = lambdaArn('isolated');
@@ -18,11 +18,16 @@ export const macKey = `arn:aws:kms:${region}:${account}:key/macs`;
 export const dataKey = `arn:aws:kms:${region}:${account}:key/data`;
 export const closedKey = `arn:aws:kms:${region}:${account}:key/closed`;
 
-const policy = (...Statement: readonly unknown[]): PolicyDocument => readPolicy({ Version: '2012-10-17', Statement });
-const allow = (Action: string | string[], Resource: string | string[]) => ({ Effect: 'Allow', Action, Resource });
+export const policy = (...Statement: readonly unknown[]): PolicyDocument =>
+  readPolicy({ Version: '2012-10-17', Statement });
+export const allow = (Action: string | string[], Resource: string | string[]) => ({
+  Effect: 'Allow',
+  Action,
+  Resource,
+});
 const trust = (Principal: unknown, Action: string | string[] = 'sts:AssumeRole') =>
   policy({ Effect: 'Allow', Principal, Action });
-const services = trust({ Service: ['lambda.amazonaws.com', 'ecs-tasks.amazonaws.com'] });
+export const services = trust({ Service: ['lambda.amazonaws.com', 'ecs-tasks.amazonaws.com'] });
 const ownAccount = policy({
   Effect: 'Allow',
   Principal: { AWS: `arn:aws:iam::${account}:root` },
@@ -77,7 +82,7 @@ export function testWorld(overrides: Partial<World> = {}): World {
     macKeys: [macKey],
     functions: {
       [echo]: { ...lambda, env: { GREETING: 'hello' } },
-      [sink]: { ...lambda, concurrency: 1, timeoutSeconds: 60 },
+      [sink]: lambda,
       [isolated]: { ...lambda, perTenant: true, concurrency: 5 },
     },
     taskDefinitions: {
@@ -94,7 +99,7 @@ export function testWorld(overrides: Partial<World> = {}): World {
   };
 }
 
-const lambda = {
+export const lambda = {
   role: worker,
   aliases: ['live'],
   env: {},

@@ -16,8 +16,8 @@ export interface Place {
   readonly partition: string;
   /** Asks moto, past every check: a JSON operation (`secretsmanager.DescribeSecret`) and its answer. */
   ask(service: string, target: string, body: unknown): Promise<unknown>;
-  /** Asks moto for a property of a bucket or object, e.g. its `retention`: XML, and empty when it has none. */
-  readS3(path: string, parameter: string): Promise<string>;
+  /** How a bucket encrypts what comes without saying how: XML, and empty when it does not. */
+  encryptionOf(bucket: string): Promise<string>;
 }
 
 /** Every demand must be met. Undefined is an operation that nobody here knows, and that is refused. */

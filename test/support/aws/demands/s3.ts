@@ -42,7 +42,7 @@ function objectAction(request: AwsRequest, special: readonly string[]): string |
   if (more.length > 0 || (what !== undefined && what !== 'retention')) return undefined;
   // A copy reads another object, which nothing here does.
   if (request.headers['x-amz-copy-source'] !== undefined) return undefined;
-  if (what === 'retention') return { GET: 's3:GetObjectRetention', PUT: 's3:PutObjectRetention' }[request.method];
+  if (what === 'retention') return request.method === 'PUT' ? 's3:PutObjectRetention' : undefined;
   const verb = { GET: 'Get', HEAD: 'Get', PUT: 'Put', DELETE: 'Delete' }[request.method];
   return verb && `s3:${verb}Object${verb === 'Put' ? '' : version}`;
 }
@@ -58,7 +58,7 @@ function withUpload({ headers }: AwsRequest, resource: string): Demand[] {
 }
 
 async function keyOfUpload({ headers }: AwsRequest, place: Place, bucket: string, resource: string): Promise<Demand[]> {
-  const encryption = await place.readS3(`/${bucket}`, 'encryption');
+  const encryption = await place.encryptionOf(bucket);
   const key =
     headers['x-amz-server-side-encryption-aws-kms-key-id'] ??
     /<KMSMasterKeyID>([^<]+)/.exec(headers['x-amz-server-side-encryption'] === 'AES256' ? '' : encryption)?.[1];

@@ -35,6 +35,7 @@ try {
   if (typeof handler !== 'function') throw new Error('index.handler is undefined or not exported');
   if (handler.length > 2) throw new Error('callback-based function handlers are not supported');
 } catch (error) {
+  if (error.code === 'ERR_MODULE_NOT_FOUND') error.name = 'Runtime.ImportModuleError';
   await send('/init/error', described(error));
   process.exit(1);
 }

@@ -1,6 +1,5 @@
 /** One execution environment of a function: a process, its Runtime API, and what it prints. */
-import { spawn } from 'node:child_process';
-import { killTree } from '../process-tree.ts';
+import { startSandbox } from '../sandbox.ts';
 import { type Invocation, type Outcome, startRuntimeApi } from './runtime-api.ts';
 
 export interface Environment {
@@ -14,6 +13,7 @@ export interface EnvironmentOptions {
   /** All that the process gets, besides the address of its Runtime API. */
   readonly env: Readonly<Record<string, string>>;
   onOutput(text: string): void;
+  /** Called at least once, before an invocation that ends it is over. */
   onEnd(): void;
 }
 
@@ -25,30 +25,24 @@ export async function startEnvironment({ command, env, onOutput, onEnd }: Enviro
     initError = error;
     fail({ payload: error, functionError: 'Unhandled' });
   });
-  const [file = '', ...args] = command;
-  const child = spawn(file, args, {
+  const sandbox = startSandbox({
+    command,
     env: { ...env, AWS_LAMBDA_RUNTIME_API: api.address },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(env.LAMBDA_TASK_ROOT !== undefined && { cwd: env.LAMBDA_TASK_ROOT }),
+    cwd: env.LAMBDA_TASK_ROOT,
+    onOutput,
+    onExit: onEnd,
+    onEnd({ error, status, signal }) {
+      ended = true;
+      onEnd();
+      api.close();
+      const how = error?.message ?? (signal ? `signal: ${signal}` : `exit status ${status}`);
+      fail(
+        (initError && { payload: initError, functionError: 'Unhandled' }) ??
+          api.posted() ??
+          failure('Runtime.ExitError', `Runtime exited with error: ${how}`),
+      );
+    },
   });
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => onOutput(chunk.toString()));
-  const end = () => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killTree(child.pid);
-  };
-  const gone = (how: string) => {
-    ended = true;
-    onEnd();
-    api.close();
-    process.off('exit', end);
-    fail(
-      initError
-        ? { payload: initError, functionError: 'Unhandled' }
-        : failure('Runtime.ExitError', `Runtime exited with error: ${how}`),
-    );
-  };
-  child.on('error', error => gone(error.message));
-  child.on('exit', (status, signal) => gone(signal ? `signal: ${signal}` : `exit status ${status}`));
-  process.once('exit', end);
 
   return {
     async invoke(invocation, timeoutSeconds) {
@@ -57,20 +51,18 @@ export async function startEnvironment({ command, env, onOutput, onEnd }: Enviro
         fail = resolve;
       });
       const timer = setTimeout(() => {
-        fail(
-          failure(
-            'Sandbox.Timedout',
-            `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`,
-            invocation.requestId,
-          ),
-        );
-        end();
+        const message = `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
+        // Given up before it is gone, so that nobody takes it for idle.
+        ended = true;
+        onEnd();
+        sandbox.kill();
+        fail(failure('Sandbox.Timedout', message, invocation.requestId));
       }, timeoutSeconds * 1000);
       const outcome = await Promise.race([api.invoke(invocation), failed]);
       clearTimeout(timer);
       return outcome;
     },
-    end,
+    end: sandbox.kill,
   };
 }
 

@@ -23,7 +23,8 @@ export type Invoked = (Outcome & { readonly requestId: string; readonly log: str
 export interface Pool {
   invoke(asked: Asked): Promise<Invoked>;
   log(functionArn: string): string;
-  end(): void;
+  /** From here on nothing starts, and what is asked for is never answered. */
+  end(): Promise<void>;
 }
 
 export interface PoolOptions {
@@ -44,6 +45,7 @@ interface Place {
 export function createPool({ functions, region, endpointOf, issue }: PoolOptions): Pool {
   const places = new Map<string, Set<Place>>();
   const logs = new Map<string, string>();
+  let ended = false;
 
   const open = (functionArn: string, settings: LambdaFunction, tenant: string | undefined): Place => {
     const name = functionArn.split(':').at(-1) ?? '';
@@ -85,6 +87,7 @@ export function createPool({ functions, region, endpointOf, issue }: PoolOptions
 
   return {
     async invoke({ functionArn, qualifier, payload, clientContext, tenant }) {
+      if (ended) return new Promise(() => undefined);
       const settings = functions[functionArn];
       if (!settings) throw new Error(`no function ${functionArn}`);
       const place = take(functionArn, settings, tenant);
@@ -113,8 +116,10 @@ export function createPool({ functions, region, endpointOf, issue }: PoolOptions
       return { ...outcome, requestId, log: `${log}END RequestId: ${requestId}\nREPORT RequestId: ${requestId}\n` };
     },
     log: functionArn => logs.get(functionArn) ?? '',
-    end() {
-      for (const { environment } of [...places.values()].flatMap(all => [...all])) environment.then(one => one.end());
+    async end() {
+      ended = true;
+      const all = [...places.values()].flatMap(some => [...some]);
+      for (const { environment } of all) (await environment).end();
     },
   };
 }

@@ -23,8 +23,10 @@ export interface Outcome {
 export interface RuntimeApi {
   /** `host:port`, for `AWS_LAMBDA_RUNTIME_API`. */
   readonly address: string;
-  /** Resolves with what the environment answers; never, when it does not. */
+  /** Resolves with the answer once the environment asks for the next invocation: only then this one is over. */
   invoke(invocation: Invocation): Promise<Outcome>;
+  /** What it has answered to an invocation that is not over. */
+  posted(): Outcome | undefined;
   close(): void;
 }
 
@@ -32,7 +34,7 @@ export interface RuntimeApi {
 export function startRuntimeApi(onInitError: (error: Buffer) => void): Promise<RuntimeApi> {
   let asking: ServerResponse | undefined;
   let waiting: Invocation | undefined;
-  let current: { requestId: string; settle: (outcome: Outcome) => void } | undefined;
+  let current: { requestId: string; settle: (outcome: Outcome) => void; outcome?: Outcome } | undefined;
 
   const hand = () => {
     if (!asking || !waiting) return;
@@ -55,6 +57,10 @@ export function startRuntimeApi(onInitError: (error: Buffer) => void): Promise<R
     const [, what = ''] = /^\/2018-06-01\/runtime\/(.+)$/.exec(request.url ?? '') ?? [];
     if (request.method === 'GET' && what === 'invocation/next') {
       asking = response;
+      if (current?.outcome) {
+        current.settle(current.outcome);
+        current = undefined;
+      }
       hand();
       return;
     }
@@ -68,10 +74,8 @@ export function startRuntimeApi(onInitError: (error: Buffer) => void): Promise<R
       return true;
     }
     const [, requestId, kind] = /^invocation\/([^/]+)\/(response|error)$/.exec(what) ?? [];
-    if (!current || requestId !== current.requestId) return false;
-    const { settle } = current;
-    current = undefined;
-    settle({ payload: body, ...(kind === 'error' && { functionError: 'Unhandled' }) });
+    if (!current || current.outcome || requestId !== current.requestId) return false;
+    current.outcome = { payload: body, ...(kind === 'error' && { functionError: 'Unhandled' }) };
     return true;
   };
 
@@ -87,6 +91,7 @@ export function startRuntimeApi(onInitError: (error: Buffer) => void): Promise<R
             hand();
           });
         },
+        posted: () => current?.outcome,
         close() {
           server.close();
           server.closeAllConnections();

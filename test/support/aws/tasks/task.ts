@@ -1,8 +1,7 @@
 /** One task of ECS: its process, with the environment that Fargate gives it, and what ECS says of it. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { cleanEnvironment } from '../../environment.ts';
 import { list, record, text } from '../demands/demand.ts';
-import { killTree } from '../process-tree.ts';
+import { type Sandbox, startSandbox } from '../sandbox.ts';
 import type { TaskDefinition } from '../world.ts';
 import type { TaskEndpoint } from './endpoint.ts';
 
@@ -63,37 +62,35 @@ export function startTask(options: TaskOptions, failedStart?: FailedStart): Task
     onStopped({ source: 'aws.ecs', 'detail-type': 'ECS Task State Change', resources: [arn], detail: described() });
   };
 
-  let child: ChildProcess | undefined;
+  const end = (stopCode: string, stoppedReason: string) => {
+    // Who asked it to stop has said why already.
+    status = { stopCode, stoppedReason, ...status };
+    stopped();
+  };
+
+  let sandbox: Sandbox | undefined;
   if (failedStart) {
     status = { ...status, desiredStatus: 'STOPPED', ...failedStart };
     setImmediate(stopped);
   } else {
-    const [file = '', ...args] = definition.command;
-    child = spawn(file, args, { env: environmentOf(options), stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => (output += chunk));
-    child.on('spawn', () => {
-      status = { ...status, lastStatus: 'RUNNING', startedAt: Date.now() / 1000 };
+    sandbox = startSandbox({
+      command: definition.command,
+      env: environmentOf(options),
+      onOutput(text) {
+        output += text;
+      },
+      onEnd({ error, status: code, signal }) {
+        if (error) return end('TaskFailedToStart', `CannotStartContainerError: ${error.message}`);
+        // As a shell counts the signals: 137 for SIGKILL, 143 for SIGTERM.
+        exitCode = code ?? 128 + (signal === 'SIGKILL' ? 9 : 15);
+        end('EssentialContainerExited', 'Essential container in task exited');
+      },
     });
-    child.on('error', error => {
-      status = {
-        stopCode: 'TaskFailedToStart',
-        stoppedReason: `CannotStartContainerError: ${error.message}`,
-        ...status,
-      };
-      stopped();
-    });
-    child.on('exit', (code, signal) => {
-      process.off('exit', kill);
-      // As a shell counts the signals, 137 for SIGKILL.
-      exitCode = code ?? 128 + (signal === 'SIGKILL' ? 9 : 15);
-      status = { stopCode: 'EssentialContainerExited', stoppedReason: 'Essential container in task exited', ...status };
-      stopped();
+    setImmediate(() => {
+      if (status.lastStatus === 'PENDING') status = { ...status, lastStatus: 'RUNNING', startedAt: Date.now() / 1000 };
     });
   }
-  const kill = () => {
-    if (child?.pid !== undefined && exitCode === undefined) killTree(child.pid);
-  };
-  process.once('exit', kill);
+  const kill = () => sandbox?.kill();
 
   return {
     arn,
@@ -103,7 +100,7 @@ export function startTask(options: TaskOptions, failedStart?: FailedStart): Task
     stop(stopCode, stoppedReason) {
       if (status.desiredStatus === 'STOPPED') return;
       status = { ...status, desiredStatus: 'STOPPED', stopCode, stoppedReason };
-      child?.kill('SIGTERM');
+      sandbox?.signal('SIGTERM');
       setTimeout(kill, definition.stopTimeoutSeconds * 1000).unref();
     },
     kill,
