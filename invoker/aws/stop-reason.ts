@@ -2,7 +2,7 @@
 import type { Task } from '@aws-sdk/client-ecs';
 import type { NotStarted } from '../ledger.ts';
 
-type Stopped = Pick<Task, 'stopCode' | 'stoppedReason' | 'containers'>;
+export type Stopped = Pick<Task, 'stopCode' | 'stoppedReason' | 'containers'>;
 
 /**
  * Codes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html, reasons:
