@@ -67,7 +67,7 @@ function workerFunction(settings: WorkerSettings, log: Log) {
     seals: receiptMacsOf(settings),
     credentials: deferred(async () => {
       const { stsCredentials } = await import('./sts-credentials.ts');
-      return stsCredentials({ client: await clients.sts(), runRole });
+      return stsCredentials({ sts: await clients.sts(), runRole });
     }),
     grantErroredState: async run => {
       const { erroredStates } = await import('./errored-states.ts');
