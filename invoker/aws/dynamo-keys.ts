@@ -29,7 +29,7 @@ export const appliesKey = (repo: string, path: string): Key => ({ pk: stack(repo
 export const openKey = ({ seq }: RunRecord): Key => ({ pk: 'open', sk: ordered(seq) });
 export const allKey = ({ seq }: RunRecord): Key => ({ pk: 'runs', sk: ordered(seq) });
 export const ofStackKey = (run: RunRecord): Key => ({ pk: stackOf(run), sk: `run#${ordered(run.seq)}` });
-export const openRuns: Range = { pk: 'open', from: '', to: end };
+export const openRuns: Range = { pk: 'open', from: '0', to: end };
 export const allRuns = (before = Number.MAX_SAFE_INTEGER): Range => ({
   pk: 'runs',
   from: '0',

@@ -105,7 +105,7 @@ export function dynamoLedger({ table, mac, now }: DynamoLedgerParts): Ledger {
       entry: entry?.write,
     });
     if (refused === undefined) return run;
-    if (refused.has('freed')) throw new Error(`run ${run.id} does not hold its path`);
+    // Whatever else was refused, the next attempt reads why.
     return refused.has('taken') ? 'conflict' : contended;
   };
 

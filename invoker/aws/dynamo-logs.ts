@@ -27,12 +27,12 @@ export function dynamoLogs({ table, now }: DynamoLogsParts): Logs {
       const expires = Math.ceil((now() + keptMs) / 1000);
       const writes = Array.from({ length: parts }, (_, part) => {
         const data = batch.subarray(part * partBytes, (part + 1) * partBytes);
-        return table.put(linesKey(run, seq, part), { parts, data, expires }, 'absent');
+        return [`part ${part}`, table.put(linesKey(run, seq, part), { parts, data, expires }, 'absent')] as const;
       });
       const before = seq === 0 ? undefined : table.check(linesKey(run, seq - 1, 0), 'present');
       return settled(async () => {
-        const refused = await table.write({ before, ...writes });
-        if (refused === undefined || refused.has('0')) return true;
+        const refused = await table.write({ before, ...Object.fromEntries(writes) });
+        if (refused === undefined || refused.has('part 0')) return true;
         return refused.has('before') ? false : contended;
       });
     },

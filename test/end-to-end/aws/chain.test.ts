@@ -11,11 +11,11 @@ import { requires } from '../../support/requirements.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { type Account, applyRole, functionOf, installInAccount, planRole, roleOf, stateBucket } from './account.ts';
 
+const backend = 'terraform {\n  backend "s3" {}\n}\n';
 const files = {
-  'prod/vpc/main.tf':
-    'resource "terraform_data" "vpc" { input = "10.0.0.0/16" }\noutput "id" { value = terraform_data.vpc.id }\n',
-  'prod/function/main.tf': 'resource "terraform_data" "f" { input = "x" }\n',
-  'prod/other/main.tf': 'resource "terraform_data" "other" {}\n',
+  'prod/vpc/main.tf': `${backend}resource "terraform_data" "vpc" { input = "10.0.0.0/16" }\noutput "id" { value = terraform_data.vpc.id }\n`,
+  'prod/function/main.tf': `${backend}resource "terraform_data" "f" { input = "x" }\n`,
+  'prod/other/main.tf': `${backend}resource "terraform_data" "other" {}\n`,
 };
 const rules = [
   { name: 'plan-jobs', allow: ['plan'], refs: ['refs/heads/**'], paths: ['prod/**'], identity: { project_id: 20 } },
