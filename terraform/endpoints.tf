@@ -29,12 +29,14 @@ locals {
       sid       = "PresignedByTheWorkerDoor"
       principal = [aws_iam_role.door["worker"].arn]
       actions   = ["s3:GetObject", "s3:PutObject"]
+      # Plans are named by their run.
       resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
     }]
     logs = [{
       sid       = "LogOfTasks"
       principal = local.execution_arns
       actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      # A stream per task.
       resources = [for group in aws_cloudwatch_log_group.tasks : "${group.arn}:*"]
     }]
     "ecr.api" = local.pulling
@@ -145,8 +147,9 @@ data "aws_iam_policy_document" "endpoint" {
     for_each = each.key == "s3" && length(var.state_buckets) > 0 ? [1] : []
 
     content {
-      sid       = "StateElsewhere"
-      actions   = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+      sid     = "StateElsewhere"
+      actions = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+      # A state per stack.
       resources = flatten([for bucket in var.state_buckets : [bucket, "${bucket}/*"]])
 
       # As above.

@@ -43,7 +43,8 @@ data "aws_iam_policy_document" "key" {
   for_each = local.key_users
 
   statement {
-    sid     = "ByPoliciesOfTheAccount"
+    sid = "ByPoliciesOfTheAccount"
+    # As AWS has it for new keys: what else may be done with it say policies of the account.
     actions = ["kms:*"]
     # In a key's policy `*` is the key itself.
     resources = ["*"]

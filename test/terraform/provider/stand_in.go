@@ -70,9 +70,17 @@ func (s *standIn) StopProvider(context.Context, *tfprotov5.StopProviderRequest) 
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-// Terraform itself has compared the configuration with the schema.
-func (s *standIn) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
-	return &tfprotov5.ValidateResourceTypeConfigResponse{}, nil
+// Terraform itself has compared the configuration with the schema, but for what only AWS sets.
+func (s *standIn) ValidateResourceTypeConfig(_ context.Context, q *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+	schema := s.schemas.resources[q.TypeName]
+	config := fields(unmarshal(q.Config, schema))
+	response := &tfprotov5.ValidateResourceTypeConfigResponse{}
+	for _, attribute := range schema.Block.Attributes {
+		if attribute.Computed && !attribute.Optional && !config[attribute.Name].IsNull() {
+			response.Diagnostics = append(response.Diagnostics, refusal("Value for unconfigurable attribute: "+attribute.Name))
+		}
+	}
+	return response, nil
 }
 
 func (s *standIn) ValidateDataSourceConfig(context.Context, *tfprotov5.ValidateDataSourceConfigRequest) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
@@ -92,11 +100,11 @@ func (s *standIn) ReadResource(_ context.Context, q *tfprotov5.ReadResourceReque
 	return &tfprotov5.ReadResourceResponse{NewState: q.CurrentState, Private: q.Private}, nil
 }
 
-// PlanResourceChange leaves open what AWS would name.
+// PlanResourceChange leaves open what AWS would name, once.
 func (s *standIn) PlanResourceChange(_ context.Context, q *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
 	schema := s.schemas.resources[q.TypeName]
 	proposed := unmarshal(q.ProposedNewState, schema)
-	if proposed.IsNull() {
+	if proposed.IsNull() || !unmarshal(q.PriorState, schema).IsNull() {
 		return &tfprotov5.PlanResourceChangeResponse{PlannedState: q.ProposedNewState}, nil
 	}
 	planned := fields(proposed)
@@ -124,9 +132,7 @@ func (s *standIn) ReadDataSource(_ context.Context, q *tfprotov5.ReadDataSourceR
 	if q.TypeName == "aws_iam_policy_document" {
 		document, err := policyDocument(state)
 		if err != nil {
-			return &tfprotov5.ReadDataSourceResponse{Diagnostics: []*tfprotov5.Diagnostic{
-				{Severity: tfprotov5.DiagnosticSeverityError, Summary: err.Error()},
-			}}, nil
+			return &tfprotov5.ReadDataSourceResponse{Diagnostics: []*tfprotov5.Diagnostic{refusal(err.Error())}}, nil
 		}
 		state["json"] = tftypes.NewValue(tftypes.String, document)
 	} else {
@@ -135,4 +141,8 @@ func (s *standIn) ReadDataSource(_ context.Context, q *tfprotov5.ReadDataSourceR
 		}
 	}
 	return &tfprotov5.ReadDataSourceResponse{State: marshal(schema.ValueType(), tftypes.NewValue(schema.ValueType(), state))}, nil
+}
+
+func refusal(summary string) *tfprotov5.Diagnostic {
+	return &tfprotov5.Diagnostic{Severity: tfprotov5.DiagnosticSeverityError, Summary: summary}
 }
