@@ -127,10 +127,5 @@ function taskOf(run: RunRecord, ticket: string, pool: Pool, settings: FargateSet
         },
       ],
     },
-    tags: [
-      { key: 'infra-deployer:run', value: run.id },
-      { key: 'infra-deployer:repo', value: run.repo },
-      { key: 'infra-deployer:path', value: run.request.path.slice(0, 256) },
-    ],
   };
 }
