@@ -17,6 +17,8 @@ export interface KeeperParts {
   readonly workers: Room;
   /** Told of what an operator should hear: a worker that did not come, or that was lost, and why. */
   readonly report: (event: 'start-failed' | 'lost', run: RunRecord, words: string) => void;
+  /** Keeps what is left of a run whose worker is gone, before its path is free; what it throws holds up nothing. */
+  readonly archive?: (run: RunRecord) => Promise<void>;
 }
 
 /**
@@ -51,8 +53,12 @@ async function judge(run: RunRecord, { ledger, now, patience, report }: KeeperPa
 
 async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
   if (!(await parts.launcher.settle(run))) return;
-  await parts.ledger.transition(run.version, release(run));
-  await discardPlans(parts);
+  try {
+    await parts.archive?.(run);
+  } finally {
+    await parts.ledger.transition(run.version, release(run));
+    await discardPlans(parts);
+  }
 }
 
 async function launch(run: RunRecord, parts: KeeperParts): Promise<void> {
