@@ -345,6 +345,26 @@ describe('a run that has ended', () => {
     expect(await plane.ledger.open()).toEqual([]);
   });
 
+  test('is archived before its path is free, and frees it also when that fails', async () => {
+    const archived: string[] = [];
+    const { plane, submit, started } = await planeWith({
+      archive: async run => {
+        archived.push(`${run.id} ${run.occupied}`);
+        throw new Error('no room for logs');
+      },
+    });
+    const worker = await workerOf(plane);
+    const next = await submit();
+    await must(worker.tell('finish', { outcome: 'failed' }));
+    await plane.round();
+    expect(archived).toEqual([]);
+    plane.gone.add(worker.id);
+    await expect(plane.round()).rejects.toThrow('no room for logs');
+    expect([archived, started()]).toEqual([[`${worker.id} true`], [worker.id, next]]);
+    await plane.round();
+    expect(archived.length).toBe(1);
+  });
+
   test('takes its plan with it when that was used, and only then', async () => {
     const { plane } = await planeWith();
     const planId = await planned(plane);

@@ -70,6 +70,7 @@ export interface PlaneOptions {
   /** Puts something between the doors and the ledger. */
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
+  readonly archive?: KeeperParts['archive'];
 }
 
 export interface Plane {
@@ -199,6 +200,16 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     };
   };
 
+  const keeperParts: KeeperParts = {
+    ledger,
+    launcher,
+    plans,
+    now,
+    patience: times,
+    workers,
+    report,
+    ...(options.archive ? { archive: options.archive } : {}),
+  };
   const trail = () => real.audit(0, 1000);
 
   return {
@@ -214,7 +225,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     log: () => logged.join(''),
     setPolicy,
     reports,
-    round: mayExpire => keep({ ledger, launcher, plans, now, patience: times, workers, report }, mayExpire),
+    round: mayExpire => keep(keeperParts, mayExpire),
     ask,
     invoke,
     submit: async request => {
