@@ -56,10 +56,11 @@ export interface AccountOptions {
 }
 
 export async function installInAccount(options: AccountOptions): Promise<Account> {
-  const [rendered, sshd, issuer] = await Promise.all([renderModule(), startSshd(), startIssuer()]);
-  const { account, region } = rendered;
+  const [made, sshd, issuer] = await Promise.all([renderModule(), startSshd(), startIssuer()]);
+  const { account, region } = made;
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody, region);
+  const rendered = inNetworkOf(made, await someNetwork(moto.url));
   const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered) });
 
   const deployKey = readFileSync(sshd.deployKeyFile, 'utf8');
@@ -118,6 +119,36 @@ export const roleOf = ({ roles }: Rendered, name: keyof Rendered['roles']): Rend
 function known<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`the module makes no ${name}`);
   return value;
+}
+
+/** moto starts tasks in a network that it knows only, and has one from the beginning. */
+async function someNetwork(moto: string): Promise<{ subnet: string; securityGroup: string }> {
+  const described = async (what: string): Promise<string> => {
+    const scope = 'Credential=test/20260101/eu-west-1/ec2/aws4_request';
+    const response = await fetch(moto, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: `AWS4-HMAC-SHA256 ${scope}, SignedHeaders=host, Signature=0`,
+      },
+      body: `Action=Describe${what}&Version=2016-11-15`,
+    });
+    return response.text();
+  };
+  const [, subnet = ''] = /<subnetId>([^<]+)/.exec(await described('Subnets')) ?? [];
+  const [, securityGroup = ''] = /<groupId>([^<]+)/.exec(await described('SecurityGroups')) ?? [];
+  return { subnet, securityGroup };
+}
+
+function inNetworkOf(
+  rendered: Rendered,
+  { subnet, securityGroup }: { subnet: string; securityGroup: string },
+): Rendered {
+  const keeper = functionOf(rendered, 'keeper');
+  const settings = JSON.parse(keeper.env.INFRA_DEPLOYER_SETTINGS ?? '{}');
+  const fargate = { ...settings.fargate, subnets: [subnet], securityGroups: [securityGroup] };
+  const env = { ...keeper.env, INFRA_DEPLOYER_SETTINGS: JSON.stringify({ ...settings, fargate }) };
+  return { ...rendered, functions: { ...rendered.functions, keeper: { ...keeper, env } } };
 }
 
 const policyKey = (rendered: Rendered): string => {
