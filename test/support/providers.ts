@@ -4,12 +4,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'infra-deployer');
+
 /** For a policy's `providers.mirror`: these providers of hashicorp, for Terraform and OpenTofu. */
-export const providerMirror = join(
-  process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
-  'infra-deployer',
-  'providers',
-);
+export const providerMirror = join(cache, 'providers');
+/** The stand-in for the AWS provider, of `test/terraform/provider/`. */
+export const awsProviderMirror = join(cache, 'aws-provider');
 export type ProviderName = 'external' | 'local' | 'null' | 'random';
 
 const version = '1.0.0';
@@ -21,6 +21,12 @@ export const providersMissing = (): string | undefined =>
   existsSync(providerFile('random'))
     ? undefined
     : 'no providers to install (test/support/build-providers.sh builds them)';
+
+/** The same for tests of the Terraform module. */
+export const awsProviderMissing = (): string | undefined =>
+  existsSync(join(awsProviderMirror, packagePath(registry, 'hashicorp/aws', '6.66.0')))
+    ? undefined
+    : 'no stand-in for the AWS provider (test/support/build-providers.sh builds it)';
 
 const providerFile = (name: ProviderName): string =>
   join(providerMirror, packagePath(registry, `hashicorp/${name}`, version));

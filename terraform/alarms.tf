@@ -1,0 +1,62 @@
+# What is counted in the functions' logs, one JSON object a line, and when somebody is told.
+
+locals {
+  events = {
+    denied       = { from = ["deploy"], threshold = var.denials_per_five_minutes, why = "Many requests are refused: a broken pipeline, or somebody trying" }
+    start-failed = { from = ["keeper"], threshold = 1, why = "A worker could not be started" }
+    lost         = { from = ["keeper"], threshold = 1, why = "A worker vanished: its path is unknown until the next plan" }
+    failed       = { from = ["deploy", "worker", "audit", "keeper"], threshold = 1, why = "A function could not answer" }
+  }
+  filters = merge([
+    for event, counted in local.events : { for door in counted.from : "${event}/${door}" => { event = event, door = door } }
+  ]...)
+}
+
+resource "aws_cloudwatch_log_metric_filter" "event" {
+  for_each = local.filters
+
+  name           = each.value.event
+  log_group_name = aws_cloudwatch_log_group.door[each.value.door].name
+  pattern        = "{ $.event = \"${each.value.event}\" }"
+
+  metric_transformation {
+    name          = each.value.event
+    namespace     = var.name
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "event" {
+  for_each = local.events
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.why
+  namespace           = var.name
+  metric_name         = each.key
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = each.value.threshold
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  tags                = local.tags
+}
+
+# Nothing moves without the keeper, and one that cannot run cannot say so in its log.
+resource "aws_cloudwatch_metric_alarm" "keeper" {
+  alarm_name          = "${var.name}-keeper"
+  alarm_description   = "The keeper fails: runs neither start nor end"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.door["keeper"].function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 3
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  tags                = local.tags
+}

@@ -1,0 +1,28 @@
+# The audit door: reads, and checks MACs. It cannot make one.
+
+data "aws_iam_policy_document" "audit" {
+  statement {
+    sid       = "Ledger"
+    actions   = local.ledger_reading
+    resources = [aws_dynamodb_table.ledger.arn]
+  }
+
+  statement {
+    sid       = "Macs"
+    actions   = ["kms:VerifyMac"]
+    resources = [aws_kms_key.hmac["records"].arn]
+  }
+
+  # `*`: a stream per run.
+  statement {
+    sid       = "LogsOfRuns"
+    actions   = ["logs:GetLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.runs.arn}:*"]
+  }
+
+  statement {
+    sid       = "OwnLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = [local.own_log["audit"]]
+  }
+}

@@ -1,0 +1,75 @@
+# What workers may reach, and that nothing reaches them.
+
+locals {
+  # Whether from the list or the proxy: `description` to CIDR and port.
+  egress = local.has_network ? merge(
+    { for pair in setproduct(var.network.egress_cidrs, [443, 22]) : "${pair[0]} on ${pair[1]}" => { cidr = pair[0], port = pair[1] } },
+    var.network.proxy == null ? {} : { "the proxy" = var.network.proxy },
+  ) : {}
+}
+
+resource "aws_security_group" "workers" {
+  count = local.has_network ? 1 : 0
+
+  name        = "${var.name}-workers"
+  description = "Workers: nothing comes in"
+  vpc_id      = local.vpc_id
+  tags        = merge(local.tags, { Name = "${var.name}-workers" })
+}
+
+resource "aws_vpc_security_group_egress_rule" "workers" {
+  for_each = local.egress
+
+  security_group_id = aws_security_group.workers[0].id
+  description       = each.key
+  cidr_ipv4         = each.value.cidr
+  ip_protocol       = "tcp"
+  from_port         = each.value.port
+  to_port           = each.value.port
+  tags              = local.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "endpoints" {
+  count = local.has_endpoints ? 1 : 0
+
+  security_group_id            = aws_security_group.workers[0].id
+  description                  = "Endpoints of AWS"
+  referenced_security_group_id = aws_security_group.endpoints[0].id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = local.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "gateways" {
+  for_each = aws_vpc_endpoint.gateway
+
+  security_group_id = aws_security_group.workers[0].id
+  description       = "${each.key} of AWS"
+  prefix_list_id    = each.value.prefix_list_id
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  tags              = local.tags
+}
+
+resource "aws_security_group" "endpoints" {
+  count = local.has_endpoints ? 1 : 0
+
+  name        = "${var.name}-endpoints"
+  description = "Endpoints of AWS: workers come in"
+  vpc_id      = local.vpc_id
+  tags        = merge(local.tags, { Name = "${var.name}-endpoints" })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  count = local.has_endpoints ? 1 : 0
+
+  security_group_id            = aws_security_group.endpoints[0].id
+  description                  = "Workers"
+  referenced_security_group_id = aws_security_group.workers[0].id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = local.tags
+}
