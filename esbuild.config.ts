@@ -6,16 +6,23 @@ import { installedParser, parserFile } from './task-image/hcl/parser-file.ts';
 const root = import.meta.dirname;
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
 
+/** Everything that an installation of its own has. */
 export async function bundle(outdir = `${root}/dist`): Promise<void> {
+  const bins = { 'infra-deployer': 'deployer-cli/main.ts', 'infra-deployer-server': 'invoker/server.ts' };
+  await bundleOf({ ...bins, ...worker }, outdir);
+  for (const bin of Object.keys(bins)) chmodSync(`${outdir}/${bin}.js`, 0o755);
+}
+
+/** What the worker's image has of it. */
+export const bundleWorker = (outdir: string): Promise<void> => bundleOf(worker, outdir);
+
+const worker = { worker: 'task-image/process.ts', hcl: 'task-image/hcl/process.ts' };
+
+async function bundleOf(entryPoints: Readonly<Record<string, string>>, outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
   await build({
     absWorkingDir: root,
-    entryPoints: {
-      'infra-deployer': 'deployer-cli/main.ts',
-      'infra-deployer-server': 'invoker/server.ts',
-      worker: 'task-image/process.ts',
-      hcl: 'task-image/hcl/process.ts',
-    },
+    entryPoints,
     outdir,
     bundle: true,
     splitting: true,
@@ -34,7 +41,6 @@ export async function bundle(outdir = `${root}/dist`): Promise<void> {
     logLevel: 'warning',
   });
   writeFileSync(`${outdir}/${parserFile}`, installedParser());
-  for (const bin of ['infra-deployer.js', 'infra-deployer-server.js']) chmodSync(`${outdir}/${bin}`, 0o755);
 }
 
 if (import.meta.main ?? process.argv[1] === import.meta.filename) await bundle();

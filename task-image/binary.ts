@@ -1,19 +1,13 @@
-/** Finds the programs that a worker runs, on the PATH it was given. */
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+/** Finds the programs that a worker runs, on the PATH it was given. Of several versions each is named `<tool>-<version>`. */
+import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, isAbsolute, join } from 'node:path';
+import type { StackSettings } from '../policies/allowlist.ts';
 import { Failure } from './failure.ts';
 
 /** The absolute path of a tool; a missing one is told with its name. */
 export function binaryFile(binary: string, path: string): string {
-  for (const directory of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(directory, binary);
-    try {
-      accessSync(file, constants.X_OK);
-      if (statSync(file).isFile()) return file;
-    } catch {
-      // Not here.
-    }
-  }
+  const file = fileOnPath(binary, path);
+  if (file !== undefined) return file;
   throw new Failure(
     'E_BINARY_MISSING',
     `\`${binary}\` is not installed where the worker looks`,
@@ -27,16 +21,57 @@ export interface Binary {
   readonly wrapped?: string;
 }
 
-/** The real files of a stack's tool: a sandbox shows these, not the links that lead to them. */
-export function realBinary(binary: 'terraform' | 'tofu' | 'terragrunt', path: string): Binary {
-  const file = realpathSync(binaryFile(binary, path));
-  return binary === 'terragrunt' ? { file, wrapped: realpathSync(wrappedFile(path)) } : { file };
+/**
+ * The real files of a stack's tool, in the version that the policy wants: a sandbox shows these, not the links that lead to
+ * them. Of a file without a version in its name nobody knows the version before it runs (`checkVersion`).
+ */
+export function realBinary({ binary, version }: Pick<StackSettings, 'binary' | 'version'>, path: string): Binary {
+  if (binary !== 'terragrunt') return { file: versioned(binary, version, path) };
+  // The version of a Terragrunt stack is that of its Terraform.
+  const wrapped = fileOnPath('terraform', path) ? 'terraform' : 'tofu';
+  return { file: realpathSync(binaryFile(binary, path)), wrapped: versioned(wrapped, version, path) };
 }
 
-function wrappedFile(path: string): string {
+export const wrongVersion = (binary: string, wanted: string, installed: readonly string[]): Failure =>
+  new Failure(
+    'E_BINARY_VERSION',
+    `the policy wants ${binary} ${wanted}, this worker has ${installed.join(', ')}`,
+    `install ${wanted}, or have an admin change \`version\` for this path`,
+  );
+
+function versioned(tool: string, version: string | undefined, path: string): string {
+  const named = version === undefined ? undefined : fileOnPath(`${tool}-${version}`, path);
+  const file = realpathSync(named ?? binaryFile(tool, path));
+  if (version === undefined || named !== undefined || !isVersionOf(tool, basename(file))) return file;
+  throw wrongVersion(tool, version, installedVersions(tool, path));
+}
+
+function fileOnPath(name: string, path: string): string | undefined {
+  return directories(path)
+    .map(directory => join(directory, name))
+    .find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
   try {
-    return binaryFile('terraform', path);
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
   } catch {
-    return binaryFile('tofu', path);
+    return false;
   }
 }
+
+const isVersionOf = (tool: string, name: string): boolean => new RegExp(`^${tool}-[0-9]`).test(name);
+
+function installedVersions(tool: string, path: string): string[] {
+  const names = directories(path).flatMap(directory => {
+    try {
+      return readdirSync(directory).filter(name => isVersionOf(tool, name));
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(names)].sort().map(name => name.slice(tool.length + 1));
+}
+
+const directories = (path: string): string[] => path.split(delimiter).filter(isAbsolute);

@@ -1,7 +1,6 @@
 /** Terraform's `init`, with what is there for this step only: the keys of private modules, and a git that may fetch them. */
 import type { Repository, StackSettings } from '../policies/allowlist.ts';
 import type { Control } from './control.ts';
-import { Failure } from './failure.ts';
 import type { Isolation } from './isolation.ts';
 import { takeModuleKeys } from './module-keys.ts';
 import type { Places } from './places.ts';
@@ -18,13 +17,6 @@ export interface InitialiseParts {
 
 export async function initialise(parts: InitialiseParts): Promise<void> {
   const { control, tool, places, repository, settings, isolation } = parts;
-  // An agent answers nobody but its own user.
-  if (isolation.kind === 'user' && repository.modules.length > 0)
-    throw new Failure(
-      'E_INIT',
-      'private modules cannot be fetched where Terraform runs as another user than the worker',
-      'run the worker where it can make namespaces (bubblewrap), or take the modules into the repository',
-    );
   const keys = await takeModuleKeys({
     modules: repository.modules,
     moduleSources: settings.moduleSources,
@@ -32,6 +24,7 @@ export async function initialise(parts: InitialiseParts): Promise<void> {
     runId: control.claimed.run,
     path: places.path,
     hide: control.masker.hide,
+    ...(isolation.kind === 'user' ? { user: isolation } : {}),
   });
   try {
     await tool.init(keys);

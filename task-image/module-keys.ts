@@ -1,12 +1,14 @@
 /** The keys of private module repositories: each in an ssh-agent of its own while `init` runs, and gone before anything else does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModuleRepository } from '../policies/allowlist.ts';
+import { type AgentRelay, relayAgent } from './agent-relay.ts';
 import { readKey } from './deploy-key.ts';
 import { Failure } from './failure.ts';
+import type { ToolUser } from './isolation.ts';
 import { moduleGit } from './module-git.ts';
 import { moduleSsh } from './module-ssh.ts';
 import { quote } from './ssh-command.ts';
@@ -29,10 +31,12 @@ export interface ModuleParts {
   readonly path: string;
   /** Told every key before it is used: no output may show it. */
   readonly hide: (secret: string) => void;
+  /** Who Terraform's git runs as, where that is another user than the worker. */
+  readonly user?: ToolUser;
 }
 
 export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
-  const { modules, moduleSources, runDir, runId, path, hide } = parts;
+  const { modules, moduleSources, runDir, runId, path, hide, user } = parts;
   const https = moduleSources.length > 0 ? (['https'] as const) : [];
   if (modules.length === 0) return { environment: moduleGit(https), paths: [], drop: async () => {} };
   const keyed = modules.map(module => ({ ...module, key: readKey(module.deployKey) }));
@@ -42,15 +46,19 @@ export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
   const reached = keyed.map(({ url, knownHosts, key }, at) => {
     const hosts = join(directory, `${at}.hosts`);
     writeFileSync(hosts, `${knownHosts}\n`, { mode: 0o600 });
-    return { url, key, hosts, socket: join(directory, `${at}`) };
+    const agent = join(directory, `${at}`);
+    return { url, key, hosts, agent, socket: user === undefined ? agent : `${agent}.relay` };
   });
   writeFileSync(join(directory, 'ssh'), moduleSsh(reached), { mode: 0o600 });
+  if (user !== undefined) show(directory, ['ssh', ...reached.map(({ hosts }) => basename(hosts))]);
   const env = { PATH: path, LANG: 'C', INFRA_DEPLOYER_RUN: runId };
   const agents = startAgents(
-    reached.map(({ socket }) => socket),
+    reached.map(({ agent }) => agent),
     env,
   );
+  const relays: AgentRelay[] = [];
   const end = async () => {
+    await Promise.all(relays.map(relay => relay.end()));
     await endAgents(agents);
     rmSync(directory, { recursive: true, force: true });
     // INVARIANT: no agent and no socket is left when Terraform plans or applies.
@@ -64,7 +72,8 @@ export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
     return ending;
   };
   try {
-    for (const { key, url, socket } of reached) await addKey(key, url, { ...env, SSH_AUTH_SOCK: socket });
+    for (const { key, url, agent } of reached) await addKey(key, url, { ...env, SSH_AUTH_SOCK: agent });
+    if (user !== undefined) for (const { agent, socket } of reached) relays.push(await relayAgent(agent, socket, user));
   } catch (error) {
     await drop();
     throw error;
@@ -75,6 +84,12 @@ export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
     GIT_SSH_VARIANT: 'ssh',
   };
   return { environment, paths: [directory], drop };
+}
+
+/** To be passed through and read, by name; nothing in there is secret but what the agents keep. */
+function show(directory: string, names: readonly string[]): void {
+  chmodSync(directory, 0o711);
+  for (const name of names) chmodSync(join(directory, name), 0o644);
 }
 
 /** The agents live as long as the pipe to their parent is open: they end with the worker, however that ends. */

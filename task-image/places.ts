@@ -1,5 +1,5 @@
 /** The directories a run works in: made for it, and gone after it. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { StackSettings } from '../policies/allowlist.ts';
 import { cliConfig } from './cli-config.ts';
 import { cliConfigFile, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
@@ -18,17 +18,29 @@ export interface Places {
   readonly stateFile?: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
+  /** Around all of these, made with them; absent where the launcher has made a place for them. */
+  readonly workDir?: string;
   /** What is worth keeping from run to run, and may be lost; absent where nothing is. */
   readonly cacheDir?: string;
 }
 
 /** Clone and data directory empty, the rest as tools need it. */
-export function prepare({ runDir, cloneDir, dataDir }: Places, settings: StackSettings): void {
+export function prepare({ workDir, runDir, cloneDir, dataDir }: Places, settings: StackSettings): void {
+  if (workDir !== undefined) makeWorkDirectory(workDir);
   for (const directory of [cloneDir, dataDir]) rmSync(directory, { recursive: true, force: true });
   for (const directory of [runDir, homeDir(runDir), temporaryDir(runDir), dataDir, planDir(runDir)])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(cliConfigFile(runDir), cliConfig(providerChoice(settings)), { mode: 0o600 });
   writeFileSync(usersFile(runDir), `run:x:${insideId}:${insideId}::${homeDir(runDir)}:/bin/sh\n`, { mode: 0o600 });
+}
+
+/** /tmp is everybody's: who owns a directory right in there can put another one in its place. */
+function makeWorkDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  const found = lstatSync(directory);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) throw new Error(`${directory} is not the worker's own`);
+  // To be passed through, not to be looked into.
+  chmodSync(directory, 0o711);
 }
 
 export const planFile = (runDir: string): string => `${planDir(runDir)}/plan`;

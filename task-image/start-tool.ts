@@ -45,7 +45,9 @@ export async function startTool(start: Start): Promise<Running> {
         return await started(limited(file, argv, options));
       case 'user': {
         const { uid, gid } = isolation;
-        return { ...(await started(limited(file, argv, { ...options, uid, gid }))), uid };
+        // Nothing that it executes can make it another user: what has a setuid bit or capabilities is run without them.
+        const words = ['--no-new-privs', '--', file, ...argv];
+        return { ...(await started(limited('setpriv', words, { ...options, uid, gid }))), uid };
       }
       case 'namespace': {
         const words = ['--info-fd', '4', ...sandboxArgv(view, cwd), file, ...argv];

@@ -6,7 +6,7 @@ import type { StackSettings } from '../policies/allowlist.ts';
 import type { Phase } from '../policies/contract/run.ts';
 import { beforeResults } from './apply-results.ts';
 import { checkBackend } from './backend.ts';
-import { realBinary } from './binary.ts';
+import { realBinary, wrongVersion } from './binary.ts';
 import type { Control } from './control.ts';
 import { cliConfigFile, homeDir, planDir, temporaryDir, toolEnvironment, usersFile } from './environment.ts';
 import { erroredStates } from './errored-state.ts';
@@ -57,7 +57,7 @@ export interface Terraform {
 export function terraform(parts: StackRun): Terraform {
   const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, stateFile } = parts;
   const { binary } = settings;
-  const { file, wrapped } = realBinary(binary, path);
+  const { file, wrapped } = realBinary(settings, path);
   const env = toolEnvironment({
     runDir,
     dataDir,
@@ -220,10 +220,5 @@ function parsed(json: string): unknown {
 
 function checkVersion(wanted: string, answer: string, binary: string): void {
   const version = (JSON.parse(answer) as { terraform_version?: string }).terraform_version;
-  if (version === wanted) return;
-  throw new Failure(
-    'E_BINARY_VERSION',
-    `the policy wants ${binary} ${wanted}, this worker has ${version}`,
-    `install ${wanted}, or have an admin change \`version\` for this path`,
-  );
+  if (version !== wanted) throw wrongVersion(binary, wanted, [version ?? 'another']);
 }

@@ -4,7 +4,7 @@ import { checkAllowlist } from '../policies/check-policy.ts';
 import type { Finish, SourceAnswer } from '../policies/contract/worker.ts';
 import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
-import { binaryFile } from './binary.ts';
+import { realBinary } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
 import { withErroredState } from './errored-state.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
@@ -42,7 +42,7 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   const { request, repository, refs } = reviewed(control);
   const settings = stackSettings(repository, request.path);
   // Before anything is fetched: a missing tool is nobody's fault but the installation's.
-  binaryFile(settings.binary, places.path);
+  realBinary(settings, places.path);
   prepare(places, settings);
   const answer = await fetchSource(control, places, {
     request,

@@ -1,11 +1,13 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
+import { imageMissing } from './image-bases.ts';
 import { awsProviderMissing, providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
 const checks = {
   'aws provider': awsProviderMissing,
+  image: imageMissing,
   providers: providersMissing,
   root: rootMissing,
   sandbox: bubblewrapMissing,

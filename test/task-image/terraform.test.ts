@@ -1,37 +1,11 @@
-import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { binaryFile } from '../../task-image/binary.ts';
 import { planFile } from '../../task-image/places.ts';
 import { leftProcesses } from '../end-to-end/leftovers.ts';
 import { requires } from '../support/requirements.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { problemFrom } from './parts.ts';
 import { fetchesNothing, runningStack } from './running-stack.ts';
-
-describe('looking for a tool', () => {
-  const directory = temporaryDirectory('bin');
-  writeFileSync(join(directory, 'tofu'), '#!/bin/sh\n', { mode: 0o755 });
-  writeFileSync(join(directory, 'terragrunt'), '#!/bin/sh\n', { mode: 0o644 });
-  mkdirSync(join(directory, 'terraform'));
-
-  test('finds it by its absolute path, in the order of the PATH', () => {
-    const later = temporaryDirectory('bin');
-    writeFileSync(join(later, 'tofu'), '#!/bin/sh\n', { mode: 0o755 });
-    expect(binaryFile('tofu', `/no/such/directory:${directory}:${later}`)).toBe(join(directory, 'tofu'));
-  });
-
-  test.each([
-    ['a file that may not be executed', 'terragrunt', directory],
-    ['a directory', 'terraform', directory],
-    ['a tool beside the worker: a PATH may name the working directory', 'tofu', '.::bin'],
-    ['anything on an empty PATH', 'tofu', ''],
-  ])('does not take %s', async (_what, binary, path) => {
-    const problem = await problemFrom(() => binaryFile(binary, path));
-    expect(problem).toMatchObject({ code: 'E_BINARY_MISSING' });
-    expect(problem.fix).toContain(`install ${binary}`);
-  });
-});
 
 describe.skipIf(requires('terraform'))('Terraform', () => {
   const tool = (text: string) => runningStack({ 'main.tf': text });

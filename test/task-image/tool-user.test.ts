@@ -60,6 +60,12 @@ describe.skipIf(requires('root'))('a tool of another user', () => {
     expect(readFileSync(join(cloneDir, 'seen'), 'utf8')).toContain('provider_installation');
   });
 
+  test('becomes nobody else, whatever it executes', async () => {
+    const { tool } = start('grep -E "^(NoNewPrivs|CapEff)" /proc/self/status');
+    await tool.ended;
+    expect(tool.output()).toBe('CapEff:\t0000000000000000\nNoNewPrivs:\t1\n');
+  });
+
   test('leaves nothing behind, not even what has left its group and its environment', async () => {
     const { tool, cloneDir } = start(
       'setsid env -i sh -c "echo \\$\\$ > pid; exec sleep 60" > /dev/null 2>&1 & while [ ! -s pid ]; do sleep 0.02; done',
