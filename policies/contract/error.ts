@@ -73,6 +73,7 @@ export const errorCatalog = {
   E_REPO_UNREACHABLE: { exit: 1 },
   E_HOST_KEY: { exit: 1 },
   E_DEPLOY_KEY: { exit: 1 },
+  E_CREDENTIALS: { exit: 1 },
   E_GIT: { exit: 1 },
   E_BINARY_MISSING: { exit: 1 },
   E_BINARY_VERSION: { exit: 1 },

@@ -1,0 +1,90 @@
+/** Where a stack's state and those that it may read lie in S3, in IAM's terms. */
+import type { Repository } from '../../policies/allowlist.ts';
+import { ok, type Result, refuse } from '../../policies/contract/error.ts';
+import type { CanonicalPath } from '../../policies/path.ts';
+import { overlaps, type Pattern } from '../../policies/pattern.ts';
+import { quote } from '../../policies/quote.ts';
+import { stackSettings } from '../../policies/stack.ts';
+
+/** `own` and `reads` are `bucket/key`, in which `*` is IAM's. `buckets` are all that hold states of the repository. */
+export interface StateKeys {
+  readonly own: string;
+  readonly reads: readonly string[];
+  readonly buckets: readonly string[];
+}
+
+/**
+ * Refuses (E_CREDENTIALS) what IAM cannot say as narrowly as the policy does: bucket or key left to the repository, a
+ * bucket named after the path, `*` inside a segment of `reads` (IAM's crosses slashes), and `reads` in a bucket whose
+ * keys are made in two ways (one way's key of a stack may be another's of a stack that is not named).
+ */
+export function stateKeys(repository: Repository, path: CanonicalPath): Result<StateKeys> {
+  const { backend, reads } = stackSettings(repository, path);
+  const places = placesOf(repository);
+  const { bucket = '', key = '' } = backend?.config ?? {};
+  const open = places.find(place => !/^[a-z0-9][a-z0-9.-]*$/.test(place.bucket) || place.key === '');
+  if (open !== undefined) {
+    return no(
+      `\`backend\` of ${open.paths[0]?.text} does not name a bucket and a key outright`,
+      'have an admin give `bucket`, without `{path}`, and `key` for every stack whose state is in S3',
+    );
+  }
+  const starred = reads.find(({ segments }) => segments.some(one => one !== '**' && one.includes('*')));
+  if (starred !== undefined) {
+    return no(
+      `\`reads\` has ${quote(starred.text)}, and IAM cannot keep a \`*\` inside its segment`,
+      'have an admin name those paths one by one, or with `/**`',
+    );
+  }
+  const read: string[] = [];
+  for (const place of places) {
+    const wanted = reads.filter(pattern => place.paths.some(one => overlaps(one, pattern)));
+    if (wanted.length > 0 && places.some(other => other.bucket === place.bucket && other.key !== place.key)) {
+      return no(
+        `\`reads\` reaches into ${place.bucket}, where keys are made in more than one way`,
+        'have an admin give every stack with its state in that bucket the same `key`, or no `reads`',
+      );
+    }
+    read.push(...wanted.flatMap(pattern => textsOf(pattern).map(text => `${place.bucket}/${keyOf(place.key, text)}`)));
+  }
+  return ok({
+    own: `${bucket}/${literal(key)}`,
+    reads: [...new Set(read)],
+    buckets: [...new Set(places.map(place => place.bucket))],
+  });
+}
+
+const no = (message: string, fix: string) => refuse('E_CREDENTIALS', message, fix);
+
+interface Place {
+  readonly paths: readonly Pattern[];
+  readonly bucket: string;
+  /** Still with `{path}`. */
+  readonly key: string;
+}
+
+const placesOf = ({ name, stacks }: Repository): readonly Place[] =>
+  stacks.flatMap(({ paths, settings: { backend } }) => {
+    if (backend?.type !== 's3') return [];
+    const of = (setting: string) => (backend.config[setting] ?? '').replaceAll('{repo}', name);
+    return [{ paths, bucket: of('bucket'), key: of('key') }];
+  });
+
+const keyOf = (key: string, path: string): string => literal(key).replaceAll('{path}', path);
+
+/** A key's own `*` and `?` are no wildcards. */
+const literal = (text: string): string => text.replaceAll(/[*?]/g, wildcard => `\${${wildcard}}`);
+
+/**
+ * IAM's words for a pattern: `**` is nothing, or anything with its slash. `a/**` is `a` and `a/*`. That `*` fits keys of
+ * no path too, like `a//b`; those are no stack's.
+ */
+function textsOf({ segments }: Pattern): readonly string[] {
+  let texts = [''];
+  for (const segment of segments) {
+    texts = texts.flatMap(text =>
+      segment === '**' ? [text, [text, '*'].filter(Boolean).join('/')] : [[text, segment].filter(Boolean).join('/')],
+    );
+  }
+  return texts.filter(Boolean);
+}
