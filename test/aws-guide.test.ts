@@ -1,0 +1,127 @@
+/** docs/aws.md says what is there: its names are the module's and the command's, its policies can be installed, its links lead somewhere. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isFlagName, twinOf } from '../deployer-cli/flags.ts';
+import { functionAddress } from '../deployer-cli/function-address.ts';
+import { cloudProblems } from '../policies/cloud-problems.ts';
+import { environmentNameFlaw } from '../policies/environment-name.ts';
+import { parseAllowlist } from '../policies/parse.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const guide = read('docs/aws.md');
+const module = readdirSync(join(root, 'terraform'))
+  .filter(name => name.endsWith('.tf'))
+  .map(name => read(`terraform/${name}`))
+  .join('\n');
+
+const blocks = (language: string): string[] => matches(guide, new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'));
+const prose = guide.replaceAll(/^```.*?^```/gms, '');
+const commands = blocks('sh').flatMap(block => block.trim().split('\n'));
+const configuration = blocks('hcl').join('\n');
+
+const variables = new Set(matches(module, /^variable "(\w+)"/gm));
+const outputs = new Set(matches(module, /^output "(\w+)"/gm));
+const attributes = new Set(matches(read('terraform/variables.tf'), /^ {4}(\w+) += /gm));
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, found = '']) => found);
+}
+
+describe('the guide to AWS', () => {
+  test('gives the module variables that it has, and all that it needs', () => {
+    const [, call = ''] = /^module "infra_deployer" \{\n(.*?)^\}/ms.exec(configuration) ?? [];
+    const given = matches(call, /^ {2}(\w+) += /gm).filter(name => name !== 'source');
+    for (const name of given) expect(variables).toContain(name);
+    for (const name of matches(call, /^ {4}(\w+) += /gm)) expect(attributes).toContain(name);
+    for (const [, name = '', body = ''] of module.matchAll(/^variable "(\w+)" \{\n(.*?)^\}/gms))
+      if (!/^ {2}default +=/m.test(body)) expect(given).toContain(name);
+  });
+
+  test('reads outputs that the module has', () => {
+    const told = matches(configuration, /^output "(\w+)"/gm);
+    for (const name of matches(configuration, /module\.infra_deployer\.(\w+)/g)) expect(outputs).toContain(name);
+    for (const name of matches(commands.join('\n'), /terraform output -raw (\w+)/g)) expect(told).toContain(name);
+  });
+
+  test('names in its text only what the module or the policy has', () => {
+    const policyKeys = new Set(matches(read('policies/allowlist.schema.json'), /"(\w+)":/g));
+    const names = matches(prose, /`([a-z]+(?:_[a-z]+)+)(?::[^`]*)?`/g);
+    expect(names.length).toBeGreaterThan(30);
+    const known = new Set([...variables, ...outputs, ...attributes, ...policyKeys, ...backendSettings]);
+    for (const name of names) expect(known).toContain(name);
+  });
+
+  test('has policies that an installation takes', () => {
+    const snippets = blocks('yaml');
+    const policy = snippets.find(block => block.includes('version: 1')) ?? '';
+    const stacks = snippets.find(block => block.startsWith('    stacks:')) ?? '';
+    const trust = snippets.find(block => block.startsWith('trust_invoker')) ?? '';
+    const rule = snippets.find(block => block.startsWith('      - {name')) ?? '';
+    expect([policy, stacks, trust, rule]).not.toContain('');
+    const all = [
+      policy,
+      policy.replace(/ {4}stacks:\n.*/s, stacks),
+      policy.replace('    stacks:', `${rule}    stacks:`) + trust,
+      read('terraform/examples/allowlist.yaml'),
+    ];
+    for (const text of all) {
+      const parsed = parseAllowlist(text, 'policy.yaml');
+      expect(parsed).toMatchObject({ ok: true });
+      expect(parsed.ok && cloudProblems(parsed.policy)).toEqual([]);
+    }
+  });
+
+  test('runs commands with flags and variables that there are', () => {
+    const asked = commands.filter(command => command.startsWith('infra-deployer '));
+    expect(asked.length).toBeGreaterThan(1);
+    for (const flag of matches(asked.join('\n'), / --([a-z-]+)/g)) expect(isFlagName(flag), flag).toBe(true);
+    for (const server of matches(guide, /(?:--server |_SERVER: )(lambda:[\w:-]+)/g))
+      expect(functionAddress(server), server).toBeDefined();
+    const settings = [twinOf('server'), 'INFRA_DEPLOYER_ID_TOKEN'];
+    for (const name of matches(guide, /\b(INFRA_DEPLOYER_[A-Z_]+)/g)) expect(settings).toContain(name);
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: object };
+    for (const name of matches(guide, /npm run ([a-z]+)/g)) expect(scripts).toHaveProperty(name);
+    for (const flag of matches(guide, /npm run image -- --([a-z-]+)/g))
+      expect(read('image.config.ts')).toContain(`--${flag}`);
+  });
+
+  test('says rightly which names a secret may fill', () => {
+    for (const name of ['SCW_SECRET_KEY', 'GITLAB_TOKEN', 'SCW_DEFAULT_PROJECT_ID', 'TF_VAR_name', 'AWS_ACCESS_KEY_ID'])
+      expect(environmentNameFlaw(name, false), name).toBeUndefined();
+    expect(environmentNameFlaw('AWS_ACCESS_KEY_ID', true)).toBeDefined();
+    expect(environmentNameFlaw('HTTPS_PROXY', false)).toBeDefined();
+  });
+
+  test('has the trust of the module, whose role it names', () => {
+    const [text = ''] = blocks('json');
+    const [statement] = (JSON.parse(text) as { Statement: Record<string, unknown>[] }).Statement;
+    expect(read('terraform/iam-run.tf')).toContain(
+      `actions = ${JSON.stringify(statement?.Action).replaceAll(',', ', ')}`,
+    );
+    expect(read('terraform/iam-run.tf')).toContain(`"${statement?.Sid}"`);
+  });
+});
+
+/** Of Terraform's S3 backend, which the guide explains. */
+const backendSettings = ['use_path_style', 'skip_s3_checksum', 'use_lockfile'];
+
+describe('links', () => {
+  test.each(['README.md', 'SECURITY.md', 'docs/aws.md', 'docs/permissions.md'])('of %s lead to what is there', file => {
+    for (const target of matches(read(file), /\]\(([^)]+)\)/g).filter(target => !target.startsWith('https://'))) {
+      const [path = '', anchor] = target.split('#');
+      const linked = path === '' ? file : join(dirname(file), path);
+      expect(existsSync(join(root, linked)), target).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(read(linked)), target).toContain(anchor);
+    }
+  });
+});
+
+const anchorsOf = (page: string): string[] =>
+  matches(page, /^#+ (.+)$/gm).map(heading =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
