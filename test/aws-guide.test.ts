@@ -1,5 +1,5 @@
 /** docs/aws.md says what is there: its names are the module's and the command's, its policies can be installed, its links lead somewhere. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isFlagName, twinOf } from '../deployer-cli/flags.ts';
@@ -7,6 +7,10 @@ import { functionAddress } from '../deployer-cli/function-address.ts';
 import { cloudProblems } from '../policies/cloud-problems.ts';
 import { environmentNameFlaw } from '../policies/environment-name.ts';
 import { parseAllowlist } from '../policies/parse.ts';
+import { requires } from './support/requirements.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+import { terraform } from './support/terraform.ts';
+import { standInEnvironment } from './terraform/apply-module.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -16,7 +20,8 @@ const module = readdirSync(join(root, 'terraform'))
   .map(name => read(`terraform/${name}`))
   .join('\n');
 
-const blocks = (language: string): string[] => matches(guide, new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'));
+const blocks = (language: string, page = guide): string[] =>
+  matches(page, new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'));
 const prose = guide.replaceAll(/^```.*?^```/gms, '');
 const commands = blocks('sh').flatMap(block => block.trim().split('\n'));
 const configuration = blocks('hcl').join('\n');
@@ -59,11 +64,13 @@ describe('the guide to AWS', () => {
     const stacks = snippets.find(block => block.startsWith('    stacks:')) ?? '';
     const trust = snippets.find(block => block.startsWith('trust_invoker')) ?? '';
     const rule = snippets.find(block => block.startsWith('      - {name')) ?? '';
-    expect([policy, stacks, trust, rule]).not.toContain('');
+    const readmeStacks = blocks('yaml', read('README.md')).find(block => block.startsWith('    stacks:')) ?? '';
+    expect([policy, stacks, trust, rule, readmeStacks]).not.toContain('');
     const all = [
       policy,
       policy.replace(/ {4}stacks:\n.*/s, stacks),
       policy.replace('    stacks:', `${rule}    stacks:`) + trust,
+      policy.replace(/ {4}stacks:\n.*/s, readmeStacks),
       read('terraform/examples/allowlist.yaml'),
     ];
     for (const text of all) {
@@ -93,15 +100,22 @@ describe('the guide to AWS', () => {
     expect(environmentNameFlaw('AWS_ACCESS_KEY_ID', true)).toBeDefined();
     expect(environmentNameFlaw('HTTPS_PROXY', false)).toBeDefined();
   });
+});
 
-  test('has the trust of the module, whose role it names', () => {
-    const [text = ''] = blocks('json');
-    const [statement] = (JSON.parse(text) as { Statement: Record<string, unknown>[] }).Statement;
-    expect(read('terraform/iam-run.tf')).toContain(
-      `actions = ${JSON.stringify(statement?.Action).replaceAll(',', ', ')}`,
-    );
-    expect(read('terraform/iam-run.tf')).toContain(`"${statement?.Sid}"`);
-  });
+describe.skipIf(requires('terraform', 'aws provider'))('the configuration of the guide', () => {
+  test('can be applied, and tells the trust that the guide shows', async () => {
+    const dir = temporaryDirectory('guide');
+    cpSync(join(root, 'terraform'), join(dir, 'infra-deployer/terraform'), { recursive: true });
+    mkdirSync(join(dir, 'infra-deployer/dist'));
+    writeFileSync(join(dir, 'infra-deployer/dist/lambda.zip'), 'zip');
+    writeFileSync(join(dir, 'policy.yaml'), blocks('yaml')[0] ?? '');
+    writeFileSync(join(dir, 'main.tf'), configuration);
+    const options = { env: standInEnvironment(dir), timeoutMs: 120_000 };
+    for (const command of ['init', 'apply -auto-approve'])
+      await terraform(dir, [...command.split(' '), '-input=false'], options);
+    const { stdout } = await terraform(dir, ['output', '-raw', 'target_trust_policy'], options);
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(blocks('json')[0] ?? ''));
+  }, 120_000);
 });
 
 /** Of Terraform's S3 backend, which the guide explains. */
