@@ -43,38 +43,38 @@ const builders: Readonly<Record<string, Builder>> = {
   },
 };
 
-function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      tag: { type: 'string', default: 'infra-deployer-worker' },
-      tools: { type: 'string', default: join(room, 'tools.json') },
-      providers: { type: 'string' },
-      'build-arg': { type: 'string', multiple: true, default: [] },
-      builder: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
+const options = {
+  tag: { type: 'string', default: 'infra-deployer-worker' },
+  tools: { type: 'string', default: join(room, 'tools.json') },
+  providers: { type: 'string' },
+  'build-arg': { type: 'string', multiple: true },
+  builder: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+type Wishes = ReturnType<typeof wishesOf>;
+
+const wishesOf = (args: string[]) => parseArgs({ args, options }).values;
+
+async function main(): Promise<number> {
+  try {
+    const wishes = wishesOf(process.argv.slice(2));
+    if (!wishes.help) return await buildImage(wishes);
     process.stdout.write(help);
-    return Promise.resolve(0);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${help}`);
+    return 3;
   }
-  const name = [values.builder ?? Object.keys(builders)].flat().find(isWorking);
+}
+
+async function buildImage(wishes: Wishes): Promise<number> {
+  const { tag, tools, providers, 'build-arg': buildArgs = [] } = wishes;
+  const name = [wishes.builder ?? Object.keys(builders)].flat().find(isWorking);
   const builder = builders[name ?? ''];
   if (name === undefined || builder === undefined) {
     process.stderr.write('no builder of images works here\n  fix: install buildah, or start docker\n');
-    return Promise.resolve(3);
+    return 3;
   }
-  return build(name, builder, values.tag, values.tools, values.providers, values['build-arg']);
-}
-
-async function build(
-  name: string,
-  builder: Builder,
-  tag: string,
-  tools: string,
-  providers: string | undefined,
-  buildArgs: readonly string[],
-): Promise<number> {
   const context = mkdtempSync(join(tmpdir(), 'infra-deployer-image-'));
   try {
     await fillContext(context, tools, providers);

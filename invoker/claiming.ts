@@ -12,6 +12,7 @@ import { claim, deny } from './run.ts';
 import { digestOf, newSecret, sameSecret } from './secret.ts';
 import { update } from './update.ts';
 import type { WorkerDoorParts } from './worker-operations.ts';
+import { longestRunMs } from './worker-time.ts';
 
 export function claiming(parts: WorkerDoorParts): (asked: Static<typeof ClaimSchema>) => Promise<Claimed> {
   const { ledger, credentials, now, wake, leaseMs, heartbeatMs, graceMs } = parts;
@@ -39,7 +40,7 @@ export function claiming(parts: WorkerDoorParts): (asked: Static<typeof ClaimSch
     if (!session.ok) return denied(id, session.problem);
     const path = orThrow(canonicalPath(run.request.path));
     const { minutes, binary } = stackSettings(repository.value, path);
-    const deadlineMs = minutes * 60_000;
+    const deadlineMs = Math.min(minutes * 60_000, longestRunMs(run.worker, graceMs));
     const hashes = { ticket: run.ticketHash, token: digestOf(token) };
     const claimed = orThrow(
       await update(

@@ -1,13 +1,13 @@
 /** The audit door by direct invocation: whoever the platform lets invoke it reads everything, and changes nothing. */
 import { bodyReader } from '../policies/body.ts';
 import { type AuditOperations, AuditQuerySchema, RunQuerySchema } from './audit-operations.ts';
-import type { DeployOperations } from './deploy-operations.ts';
 import { readLogsQuery, readRunId } from './direct-deploy.ts';
 import { type DirectDoorParts, directDoor } from './direct-door.ts';
 import { orThrow } from './errors.ts';
+import type { RunReading } from './run-reading.ts';
 
 export interface DirectAuditParts extends Pick<DirectDoorParts, 'failed'> {
-  readonly operations: AuditOperations & Pick<DeployOperations, 'getRun' | 'getLogs'>;
+  readonly operations: AuditOperations & Pick<RunReading, 'getRun' | 'getLogs'>;
 }
 
 const readRunQuery = bodyReader(RunQuerySchema);

@@ -5,11 +5,12 @@ import { ok, type Problem, type Result } from '../policies/contract/error.ts';
 import { RunIdSchema } from '../policies/contract/request.ts';
 import { readRequest } from '../policies/request.ts';
 import { jobOf, type Principal, type Who } from './bearer.ts';
-import { CursorSchema, type DeployOperations } from './deploy-operations.ts';
+import type { DeployOperations } from './deploy-operations.ts';
 import { type DirectDoorParts, type DirectOperation, directDoor } from './direct-door.ts';
 import { type DoorError, orThrow, problemOf } from './errors.ts';
 import type { VerifyToken } from './identity/verify.ts';
 import type { PolicySource } from './policy-source.ts';
+import { CursorSchema } from './run-reading.ts';
 
 export interface DirectDeployParts extends Pick<DirectDoorParts, 'failed'> {
   readonly operations: DeployOperations;

@@ -1,8 +1,9 @@
 /** The keeper: ends what was not heard of, frees what is gone, starts what is next. Knows nothing but the ledger. */
 import { isLive } from '../policies/contract/run.ts';
 import { auditEvent } from './audit-event.ts';
-import type { Effects, Launcher, Ledger, Plans } from './ledger.ts';
-import { nextStarts } from './queue.ts';
+import { afterFailedStart, inWords } from './failed-start.ts';
+import type { Effects, Launcher, Ledger, NotStarted, Plans } from './ledger.ts';
+import { nextStarts, type Room } from './queue.ts';
 import { expire, failToStart, type Patience, type RunRecord, release, start } from './run.ts';
 import { digestOf, newSecret } from './secret.ts';
 import { update } from './update.ts';
@@ -13,8 +14,11 @@ export interface KeeperParts {
   readonly plans: Plans;
   readonly now: () => number;
   readonly patience: Patience;
-  /** Runs that may have a worker at the same time. */
-  readonly workers: number;
+  readonly workers: Room;
+  /** Told of what an operator should hear: a worker that did not come, or that was lost, and why. */
+  readonly report: (event: 'start-failed' | 'lost', run: RunRecord, words: string) => void;
+  /** Keeps what is left of a run whose worker is gone, before its path is free; what it throws holds up nothing. */
+  readonly archive?: (run: RunRecord) => Promise<void>;
 }
 
 /**
@@ -22,41 +26,71 @@ export interface KeeperParts {
  * `mayExpire` is false while leases say nothing: after a sleep of the machine no worker could be heard.
  */
 export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> {
-  const { ledger, workers } = parts;
+  const { ledger, workers, now } = parts;
   const failures: unknown[] = [];
   const attempt = (step: Promise<void>): Promise<unknown> => step.catch(error => failures.push(error));
+  for (const run of await ledger.open()) if (run.state === 'starting') await attempt(watch(run, parts));
   if (mayExpire) for (const run of await ledger.open()) await attempt(judge(run, parts));
   for (const run of await ledger.open()) if (!isLive(run) && run.occupied) await attempt(settle(run, parts));
-  for (const run of nextStarts(await ledger.open(), workers)) await attempt(launch(run, parts));
+  for (const run of nextStarts(await ledger.open(), workers, now())) await attempt(launch(run, parts));
   if (failures.length > 0) throw failures[0];
 }
 
-async function judge(run: RunRecord, { ledger, now, patience }: KeeperParts): Promise<void> {
+/** A worker that cannot come any more is not waited for. */
+async function watch(run: RunRecord, parts: KeeperParts): Promise<void> {
+  const notStarted = await parts.launcher.look(run);
+  if (notStarted) await giveUpStart(run, notStarted, parts);
+}
+
+async function judge(run: RunRecord, { ledger, now, patience, report }: KeeperParts): Promise<void> {
   const next = expire(run, now(), patience);
-  if (next) await ledger.transition(run.version, next, isLive(next) ? {} : ended(next));
+  if (next === undefined) return;
+  const stored = await ledger.transition(run.version, next, isLive(next) ? {} : ended(next));
+  if (typeof stored === 'string' || isLive(stored)) return;
+  if (run.state === 'starting') report('start-failed', stored, stored.error?.message ?? '');
+  if (stored.state === 'lost') report('lost', stored, stored.error?.message ?? '');
 }
 
 async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
   if (!(await parts.launcher.settle(run))) return;
-  await parts.ledger.transition(run.version, release(run));
-  await discardPlans(parts);
+  try {
+    await parts.archive?.(run);
+  } finally {
+    await parts.ledger.transition(run.version, release(run));
+    await discardPlans(parts);
+  }
 }
 
-async function launch(run: RunRecord, { ledger, launcher, now }: KeeperParts): Promise<void> {
+async function launch(run: RunRecord, parts: KeeperParts): Promise<void> {
+  const { ledger, launcher, now, report } = parts;
+  const chosen = await launcher.choose(run);
+  if (!chosen.ok) {
+    const next = failToStart(run, chosen.problem, now());
+    const stored = await ledger.transition(run.version, next, ended(next));
+    if (typeof stored !== 'string') report('start-failed', stored, chosen.problem.message);
+    return;
+  }
   const ticket = newSecret();
-  const starting = start(run, digestOf(ticket), now(), await launcher.choose(run));
+  const starting = start(run, digestOf(ticket), now(), chosen.value);
   if (!starting.ok) return;
   // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
   const stored = await ledger.transition(run.version, starting.value);
   if (typeof stored === 'string') return;
   const notStarted = await launcher.start(stored, ticket);
-  if (notStarted === undefined) return;
-  const problem = { code: 'E_WORKER_START', message: `the worker could not be started: ${notStarted.failed}` } as const;
+  if (notStarted) await giveUpStart(stored, notStarted, parts);
+}
+
+async function giveUpStart(
+  started: RunRecord,
+  notStarted: NotStarted,
+  { ledger, now, patience, report }: KeeperParts,
+): Promise<void> {
+  report('start-failed', started, inWords(notStarted.failed));
   await update(
     ledger,
-    run.id,
-    run => ({ ok: true, value: failToStart(run, problem, now()) }),
-    (next, before) => (isLive(before) ? ended(next) : {}),
+    started.id,
+    run => ({ ok: true, value: afterFailedStart(run, started, notStarted, now(), patience.retryMs) }),
+    (next, before) => (isLive(before) && !isLive(next) ? ended(next) : {}),
   );
 }
 

@@ -1,5 +1,6 @@
 /** The ledger's port: runs, queue, leases, receipts and the audit chain, changed together or not at all. */
 import type { AuditEntry, AuditEvent } from '../policies/contract/audit-entry.ts';
+import type { Result } from '../policies/contract/error.ts';
 import type { Receipt } from '../policies/contract/receipt.ts';
 import type { LogLine, State } from '../policies/contract/run.ts';
 import type { StoredReceipt } from '../policies/receipt.ts';
@@ -18,6 +19,8 @@ export interface RunQuery {
   readonly repo?: string;
   readonly path?: string;
   readonly state?: State;
+  /** Only runs that arrived before the one with this `seq`. */
+  readonly before?: number;
   readonly limit: number;
 }
 
@@ -32,15 +35,17 @@ export interface Ledger {
   asked(once: string): Promise<RunRecord | undefined>;
   /**
    * One transaction: the run, its audit entry and its receipt. Answers the stored run, or why nothing was stored:
-   * `conflict` (the run is no longer at `expectedVersion`) or `spent` (the receipt is not good any more).
+   * `conflict` (the run is no longer at `expectedVersion`, or another run occupies its path) or `spent` (the receipt is
+   * not good any more).
    */
   transition(expectedVersion: number, next: RunRecord, effects?: Effects): Promise<RunRecord | 'conflict' | 'spent'>;
   /** Runs that are live or still occupied, in arrival order. */
   open(): Promise<readonly RunRecord[]>;
-  /** Newest first. */
+  /** Newest first. A ledger may look no further back than 100,000 runs for what matches. */
   list(query: RunQuery): Promise<readonly RunRecord[]>;
   receipt(planId: string): Promise<StoredReceipt | undefined>;
-  receipts(repo: string, path: string): Promise<readonly StoredReceipt[]>;
+  /** Of the plans that were made of this path from this commit. */
+  receipts(repo: string, path: string, commit: string): Promise<readonly StoredReceipt[]>;
   /** An audit entry that belongs to no run: refusals, changes of the policy. */
   record(event: AuditEvent): Promise<void>;
   /** Entries after `seq`, oldest first. */
@@ -70,18 +75,18 @@ export interface Plans {
   list(): Promise<readonly string[]>;
 }
 
-/** Why there is no worker, in a sentence; `again`: the same may go well later. */
+/** Why there is no worker, in words that may hold anything; `again`: the same may go well later. */
 export interface NotStarted {
   readonly failed: string;
   readonly again?: true;
 }
 
 export interface Launcher {
-  /** What is to run this run, and how long such a worker has to claim it. */
-  choose(run: RunRecord): Promise<{ readonly worker: WorkerKind; readonly startMs: number }>;
-  /** Starts a worker that may claim the run with this ticket. */
+  /** What is to run this run, and how long such a worker has to claim it; or why nothing here can. */
+  choose(run: RunRecord): Promise<Result<{ readonly worker: WorkerKind; readonly startMs: number }>>;
+  /** Starts a worker that may claim the run with this ticket. It is told this run's id and the ticket, nothing else of it. */
   start(run: RunRecord, ticket: string): Promise<NotStarted | undefined>;
-  /** What has become of a worker that has not claimed its run yet; undefined while it may still come. */
+  /** Why the worker that was started will not claim its run; undefined while it may still come. */
   look(run: RunRecord): Promise<NotStarted | undefined>;
   /** Ends what is left of an ended run's worker, gently first; true once nothing is left. Called again until then. */
   settle(run: RunRecord): Promise<boolean>;

@@ -1,7 +1,11 @@
 /** Who runs next: one run per path in arrival order, and no more workers than there is room for. Pure. */
+import type { Command } from '../policies/contract/request.ts';
 import type { RunRecord } from './run.ts';
 
-type Waiting = Pick<RunRecord, 'id' | 'repo' | 'request' | 'state' | 'occupied'>;
+type Waiting = Pick<RunRecord, 'id' | 'repo' | 'request' | 'state' | 'occupied' | 'failedStarts'>;
+
+/** Runs that may have a worker at the same time: all together, or plans and applies each. */
+export type Room = number | Readonly<Record<Command, number>>;
 
 /** A run of either command holds its path; a run of another path does not wait for it. */
 export const pathOf = (run: Waiting): string => `${run.repo}\u0000${run.request.path}`;
@@ -9,18 +13,23 @@ export const pathOf = (run: Waiting): string => `${run.repo}\u0000${run.request.
 const holds = (run: Waiting): boolean => run.occupied || run.state === 'starting' || run.state === 'running';
 
 /** The queued runs that may start now. `runs` are all that are live or still occupied, in arrival order. */
-export function nextStarts<R extends Waiting>(runs: readonly R[], workers: number): R[] {
-  const taken = new Set(runs.filter(holds).map(pathOf));
-  let room = workers - runs.filter(holds).length;
+export function nextStarts<R extends Waiting>(runs: readonly R[], room: Room, now: number): R[] {
+  const poolOf = (run: Waiting): string => (typeof room === 'number' ? 'all' : run.request.command);
+  const left = new Map(Object.entries(typeof room === 'number' ? { all: room } : room));
+  const take = (run: Waiting): number => {
+    const free = left.get(poolOf(run)) ?? 0;
+    left.set(poolOf(run), free - 1);
+    return free;
+  };
+  const busy = runs.filter(holds);
+  for (const run of busy) take(run);
+  const taken = new Set(busy.map(pathOf));
   const starts: R[] = [];
   for (const run of runs) {
     if (run.state !== 'queued' || taken.has(pathOf(run))) continue;
-    // A path is taken by its first waiting run even when there is no room, so that arrival order holds per path.
+    // A path is taken by its first waiting run even when that cannot start yet, so that arrival order holds per path.
     taken.add(pathOf(run));
-    if (room > 0) {
-      starts.push(run);
-      room -= 1;
-    }
+    if ((run.failedStarts?.notBefore ?? 0) <= now && take(run) > 0) starts.push(run);
   }
   return starts;
 }

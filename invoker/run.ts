@@ -10,6 +10,13 @@ import type { AllowedRef } from '../policies/evaluate.ts';
 /** What a worker is. */
 export type WorkerKind = 'process' | 'lambda' | 'fargate';
 
+/** No worker came, but one may come later: how often so far, since when, and when the next may be tried. */
+export interface FailedStarts {
+  readonly count: number;
+  readonly since: number;
+  readonly notBefore: number;
+}
+
 /** A run as the ledger keeps it: times in milliseconds since 1970, secrets only as SHA-256. */
 export interface RunRecord {
   readonly id: string;
@@ -38,6 +45,7 @@ export interface RunRecord {
   readonly worker?: WorkerKind;
   /** Its worker itself has told its end. */
   readonly toldEnd?: true;
+  readonly failedStarts?: FailedStarts;
   readonly ticketHash?: string;
   readonly tokenHash?: string;
   /** The worker must be heard of before this instant. */
@@ -223,10 +231,12 @@ export function finish(run: RunRecord, report: Finish, now: number): Result<RunR
   });
 }
 
-/** How long a silent worker is believed, and how long one may go on past its deadline or a cancel. */
+/** How long a worker is waited for, how long a silent one is believed, and how long one may go on past its deadline or a cancel. */
 export interface Patience {
   /** The longest that any worker has to claim its run. */
   readonly startMs: number;
+  /** From the first start that failed until no other is tried. */
+  readonly retryMs: number;
   readonly leaseMs: number;
   readonly overtimeMs: number;
 }
@@ -235,7 +245,11 @@ export interface Patience {
  * What the keeper makes of a worker that was not heard of in time, or goes on too long after its deadline or a cancel (it
  * ends itself before that). Undefined while there is nothing to do.
  */
-export function expire(run: RunRecord, now: number, { startMs, leaseMs, overtimeMs }: Patience): RunRecord | undefined {
+export function expire(
+  run: RunRecord,
+  now: number,
+  { startMs, leaseMs, overtimeMs }: Omit<Patience, 'retryMs'>,
+): RunRecord | undefined {
   if (run.state !== 'starting' && run.state !== 'running') return undefined;
   // A lease from the future: the clock was set back. It may last one lease from now on, and no longer.
   const latest = now + (run.state === 'starting' ? startMs : leaseMs);
@@ -265,9 +279,15 @@ export function expire(run: RunRecord, now: number, { startMs, leaseMs, overtime
   return undefined;
 }
 
-/** The launcher could not start a worker at all; a run that somebody ended meanwhile stays as it ended. */
+/** There is no worker and none will come; a run that somebody ended meanwhile stays as it ended. */
 export const failToStart = (run: RunRecord, problem: Problem, now: number): RunRecord =>
   isLive(run) ? end({ ...run, occupied: false }, 'failed', now, problem) : release(run);
+
+/** A run that nobody has claimed goes back to its place in the queue. Its ticket is worth nothing from now on. */
+export function requeue(run: RunRecord, failedStarts: FailedStarts, now: number): RunRecord {
+  const { ticketHash: _ticket, leaseUntil: _lease, startedAt: _start, ...rest } = enter(run, 'queue', now);
+  return { ...rest, state: 'queued', occupied: false, failedStarts };
+}
 
 /** The launcher has seen that no process of the run is left. */
 export const release = (run: RunRecord): RunRecord => ({ ...run, occupied: false });

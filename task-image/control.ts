@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
-import type { Claimed, Finish, Orders, SourceAnswer } from '../policies/contract/worker.ts';
+import type { Claimed, Credentials, Finish, Orders, Session, SourceAnswer } from '../policies/contract/worker.ts';
 import { changedTexts } from '../policies/report-texts.ts';
+import type { Doorway } from './doorway.ts';
 import { Failure } from './failure.ts';
 import { type Masker, newMasker } from './masking/masker.ts';
 
@@ -14,29 +15,38 @@ import { type Masker, newMasker } from './masking/masker.ts';
 export type StopReason = 'canceled' | 'deadline' | 'lost' | 'terminated';
 
 export interface Control {
-  readonly claimed: Claimed;
+  readonly claimed: Omit<Claimed, 'session'>;
+  /** Reads the deploy keys where they are secrets of AWS; gone once it was dropped. */
+  readonly keySession: () => Session | undefined;
+  readonly dropKeySession: () => void;
   /** What it hides is in nothing that is told; the door's own secrets are hidden from the beginning. */
   readonly masker: Masker;
   /** Aborted once, with a `StopReason`. */
   readonly stop: AbortSignal;
   readonly halt: (reason: StopReason) => void;
+  /** From SIGINT to SIGKILL: shorter where the platform itself kills soon, since what is left must be told before. */
+  readonly graceMs: () => number;
   /** Hands a line on that is cleaned and masked (`output.ts`); waits while the door is slower than the tool. */
   readonly line: (line: LogLine) => Promise<void>;
   readonly phase: (phase: Phase) => Promise<void>;
   readonly source: (source: { ref: string; commit: string; tip: string }) => Promise<SourceAnswer>;
   readonly grantPlan: (plan: { digest: string; size: number }) => Promise<string>;
+  /** Of the stack's role, and for its secrets; hidden already. */
+  readonly credentials: () => Promise<Credentials>;
+  /** Where to put a state that its backend does not take; undefined where the launcher looks for it. */
+  readonly grantErroredState: () => Promise<string | undefined>;
   /** Tells the end after every line has arrived. */
   readonly finish: (report: Finish) => Promise<void>;
 }
 
-const retryMs = 200;
-const flushMs = 40;
+/** A task gets 120 seconds from SIGTERM to SIGKILL: what is left is for its state and its end. */
+const terminatedGraceMs = 80_000;
 const batchLines = 2000;
 const batchCharacters = 200_000;
 const backlogLines = 20_000;
 
 /** Claims the run; throws a `Failure` when the door refuses, or an `Error` when it was not reached for `claimMs`. */
-export async function takeControl(door: string, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
+export async function takeControl(door: Doorway, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
   const masker = newMasker();
   masker.hide(ticket);
   let token: string | undefined;
@@ -52,64 +62,94 @@ export async function takeControl(door: string, run: string, ticket: string, cla
     for (;;) {
       // A door that hangs must not outlast the lease either: half of it leaves time to ask again.
       const timeoutMs = Math.min(10_000, patienceMs / 2);
-      const answer = await post(`${door}/worker/v1/${operation}`, body, timeoutMs, token).catch(() => undefined);
-      if (answer !== undefined && answer.status < 500) {
+      const how = { timeoutMs, ...(token === undefined ? {} : { token }) };
+      const answer = await door.ask(operation, body, how).catch((error: unknown) => ({ error }));
+      if ('status' in answer && answer.status < 500) {
         lastHeard = Date.now();
         if (answer.status === 200) return answer.body as Answer;
         throw refusalOf(answer.body as ErrorBody, halt);
       }
-      if (Date.now() - lastHeard > patienceMs) {
+      const hopeless = 'error' in answer && answer.error instanceof Failure ? answer.error : undefined;
+      // Who has been heard once will hardly be refused for good: a lease is long enough to see.
+      if ((hopeless && token === undefined) || Date.now() - lastHeard > patienceMs) {
         halt('lost');
-        throw new Failure('E_LOST', 'the door was not reached for one lease');
+        throw hopeless ?? new Failure('E_LOST', 'the door was not reached for one lease');
       }
-      await sleep(retryMs);
+      await sleep(door.retryMs);
     }
   };
 
-  const claimed = await call<Claimed>('claim', { run, ticket });
+  let { session: keySession, ...claimed } = await call<Claimed>('claim', { run, ticket });
   token = claimed.token;
   // `<run id>.<secret>`; the id is no secret.
   for (const secret of [token, token.split('.')[1] ?? '']) masker.hide(secret);
+  const hideSession = (session: Session | undefined): void => {
+    if (session) for (const secret of [session.secretAccessKey, session.sessionToken]) masker.hide(secret);
+  };
+  hideSession(keySession);
   patienceMs = claimed.leaseMs;
   const obey = (orders: Orders): void => {
     if (orders.stop) halt(orders.stop);
   };
   setTimeout(() => halt('deadline'), claimed.deadlineMs).unref();
-  const beat = setInterval(() => void call<Orders>('heartbeat', {}).then(obey, () => {}), claimed.heartbeatMs);
+  const beat = setInterval(() => {
+    // Whatever was answered since has told the door the same, and a call is paid for.
+    if (Date.now() - lastHeard < claimed.heartbeatMs / 2) return;
+    call<Orders>('heartbeat', {}).then(obey, () => {});
+  }, claimed.heartbeatMs);
 
   const pending: LogLine[] = [];
   let seq = 0;
   let flushing: Promise<void> | undefined;
+  const ending = new AbortController();
+  const collect = () => sleep(door.flushMs, undefined, { signal: ending.signal }).catch(() => {});
   const flush = async (): Promise<void> => {
-    await sleep(flushMs);
     while (pending.length > 0) {
-      const lines = nextBatch(pending);
-      // A line that cannot be told any more does not stop the work; losing the door does, and `call` sees to that.
-      await call<Orders>('log', { seq, lines }).then(
-        orders => {
-          obey(orders);
-          seq += 1;
-        },
-        () => {},
-      );
+      await collect();
+      // What comes meanwhile is collected again.
+      for (let left = pending.length; left > 0; ) {
+        const lines = nextBatch(pending);
+        left -= lines.length;
+        // A line that cannot be told any more does not stop the work; losing the door does, and `call` sees to that.
+        await call<Orders>('log', { seq, lines }).then(
+          orders => {
+            obey(orders);
+            seq += 1;
+          },
+          () => {},
+        );
+      }
     }
     flushing = undefined;
   };
 
   return {
     claimed,
+    keySession: () => keySession,
+    dropKeySession: () => {
+      keySession = undefined;
+    },
     masker,
     stop: stop.signal,
     halt,
+    graceMs: () =>
+      stop.signal.reason === 'terminated' ? Math.min(claimed.graceMs, terminatedGraceMs) : claimed.graceMs,
     line: async line => {
       pending.push(line);
       flushing ??= flush();
-      while (pending.length > backlogLines && !stop.signal.aborted) await sleep(flushMs);
+      while (pending.length > backlogLines && !stop.signal.aborted) await sleep(door.flushMs);
     },
     phase: async phase => obey(await call<Orders>('phase', { phase })),
     source: source => call<SourceAnswer>('source', source),
     grantPlan: async plan => (await call<{ url: string }>('plan', plan)).url,
+    credentials: async () => {
+      const credentials = await call<Credentials>('credentials', {});
+      for (const session of Object.values(credentials)) hideSession(session);
+      return credentials;
+    },
+    grantErroredState: async () => (await call<{ url?: string }>('errored-state', {})).url,
     finish: async report => {
+      ending.abort();
       while (flushing) await flushing;
       clearInterval(beat);
       // A mask may be longer than what it hides.
@@ -119,25 +159,6 @@ export async function takeControl(door: string, run: string, ticket: string, cla
       );
     },
   };
-}
-
-async function post(
-  url: string,
-  body: object,
-  timeoutMs: number,
-  token?: string,
-): Promise<{ status: number; body: unknown }> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-    redirect: 'error',
-    signal: AbortSignal.timeout(timeoutMs),
-  });
-  return { status: response.status, body: await response.json() };
 }
 
 function refusalOf({ error }: ErrorBody, halt: (reason: StopReason) => void): Failure {

@@ -1,10 +1,12 @@
 /** The deploy key: taken from its source into a file that only ssh reads, and gone before anything of the repository runs. */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Session } from '../policies/contract/worker.ts';
 import { Failure } from './failure.ts';
+import { readSecret, type SecretWords } from './secret.ts';
 import { pathValue, sshCommand } from './ssh-command.ts';
 
 export interface DeployKey {
@@ -22,12 +24,17 @@ export interface KeySource {
 
 export const isLocalUrl = (url: string): boolean => url.startsWith('/');
 
-/** `hide` keeps the key out of everything that is told. */
-export function takeDeployKey(source: KeySource, runDir: string, hide: (secret: string) => void): DeployKey {
+/** `hide` keeps the key out of everything that is told; `session` reads it where it is a secret of AWS. */
+export async function takeDeployKey(
+  source: KeySource,
+  runDir: string,
+  hide: (secret: string) => void,
+  session?: Session,
+): Promise<DeployKey> {
   if (isLocalUrl(source.url)) return { drop: async () => {} };
   const files = { key: join(runDir, 'k'), hosts: join(runDir, 'hosts'), socket: join(runDir, 's') };
   writeFileSync(files.hosts, `${source.knownHosts ?? ''}\n`, { mode: 0o600 });
-  const key = readKey(source.deployKey);
+  const key = await readKey(source.deployKey, session);
   hide(key);
   writeFileSync(files.key, key, { mode: 0o600 });
   return {
@@ -61,18 +68,20 @@ export function takeDeployKey(source: KeySource, runDir: string, hide: (secret: 
 }
 
 /** A key without a last line end, or with Windows line ends, is refused by ssh as if it were another key. */
-export function readKey(source = ''): string {
-  const hint = 'have an admin put the private key into the place that `deploy_key` of the policy names';
-  if (!source.startsWith('file:'))
+export async function readKey(place = '', session?: Session): Promise<string> {
+  const text = await readSecret(place, session, keyWords);
+  // What the console of AWS makes of a key unless it is told to keep it as plain text.
+  if (text.trimStart().startsWith('{'))
     throw new Failure(
       'E_DEPLOY_KEY',
-      'this worker can take a deploy key only from a file',
-      'use `deploy_key: file:/path`',
+      'the deploy key is a JSON object',
+      'have an admin store the private key itself in the place that `deploy_key` of the policy names, as plain text',
     );
-  try {
-    const text = readFileSync(source.slice('file:'.length), 'utf8');
-    return `${text.replaceAll('\r\n', '\n').trimEnd()}\n`;
-  } catch (error) {
-    throw new Failure('E_DEPLOY_KEY', `the deploy key cannot be read: ${(error as NodeJS.ErrnoException).code}`, hint);
-  }
+  return `${text.replaceAll('\r\n', '\n').trimEnd()}\n`;
 }
+
+const keyWords: SecretWords = {
+  code: 'E_DEPLOY_KEY',
+  what: 'the deploy key',
+  fix: 'have an admin put the private key into the place that `deploy_key` of the policy names',
+};

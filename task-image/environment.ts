@@ -34,6 +34,8 @@ export function toolEnvironment({ runDir, dataDir, runId, binary, wrapped }: Sur
     // A profile of the machine's could run a program to get its credentials.
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    // Nor is what the machine itself may do the run's.
+    AWS_EC2_METADATA_DISABLED: 'true',
     // Modules are fetched by `init`, which gets another git.
     ...moduleGit([]),
     // Lets the launcher find what is left of the run.

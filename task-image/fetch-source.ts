@@ -32,7 +32,7 @@ export interface Asked {
 /** Clone, commit, tree, files, and the plan to apply. The deploy key lives in here only. */
 export async function fetchSource(control: Control, places: Places, asked: Asked): Promise<SourceAnswer> {
   const { request, repository, settings } = asked;
-  const key = takeDeployKey(repository, places.runDir, control.masker.hide);
+  const key = await takeDeployKey(repository, places.runDir, control.masker.hide, control.keySession());
   const limited = limits(settings, [places.cloneDir, historyDir(places)]);
   try {
     const parts = {

@@ -7,7 +7,7 @@ import type { Places } from './places.ts';
 import type { Terraform } from './terraform.ts';
 
 export interface InitialiseParts {
-  readonly control: Pick<Control, 'claimed' | 'masker'>;
+  readonly control: Pick<Control, 'claimed' | 'masker' | 'keySession' | 'dropKeySession'>;
   readonly tool: Pick<Terraform, 'init'>;
   readonly places: Pick<Places, 'runDir' | 'path'>;
   readonly repository: Pick<Repository, 'modules'>;
@@ -25,7 +25,9 @@ export async function initialise(parts: InitialiseParts): Promise<void> {
     path: places.path,
     hide: control.masker.hide,
     ...(isolation.kind === 'user' ? { user: isolation } : {}),
+    session: control.keySession(),
   });
+  control.dropKeySession();
   try {
     await tool.init(keys);
   } finally {

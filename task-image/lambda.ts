@@ -2,6 +2,7 @@
 import { bodyReader } from '../policies/body.ts';
 import { ClaimSchema } from '../policies/contract/worker.ts';
 import { takeControl } from './control.ts';
+import { doorwayTo } from './doorway.ts';
 import { Failure, orFail } from './failure.ts';
 import type { Isolation } from './isolation.ts';
 import type { Handle } from './lambda-runtime.ts';
@@ -29,7 +30,7 @@ export function lambdaWorker({ door, places, isolation, ownDir }: LambdaParts): 
     if (tenant !== undefined && tenant !== run) throw new Failure('E_WORKER', 'this environment is another run’s');
     clean();
     try {
-      const control = await takeControl(door, run, ticket);
+      const control = await takeControl(doorwayTo(door), run, ticket);
       const left = deadline - Date.now() - control.claimed.graceMs - farewellMs;
       const timer = setTimeout(() => control.halt('deadline'), Math.max(0, left));
       try {

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModuleRepository } from '../policies/allowlist.ts';
+import type { Session } from '../policies/contract/worker.ts';
 import { type AgentRelay, relayAgent } from './agent-relay.ts';
 import { readKey } from './deploy-key.ts';
 import { Failure } from './failure.ts';
@@ -33,13 +34,17 @@ export interface ModuleParts {
   readonly hide: (secret: string) => void;
   /** Who Terraform's git runs as, where that is another user than the worker. */
   readonly user?: ToolUser;
+  /** Reads the keys that are secrets of AWS. */
+  readonly session?: Session | undefined;
 }
 
 export async function takeModuleKeys(parts: ModuleParts): Promise<ModuleKeys> {
-  const { modules, moduleSources, runDir, runId, path, hide, user } = parts;
+  const { modules, moduleSources, runDir, runId, path, hide, user, session } = parts;
   const https = moduleSources.length > 0 ? (['https'] as const) : [];
   if (modules.length === 0) return { environment: moduleGit(https), paths: [], drop: async () => {} };
-  const keyed = modules.map(module => ({ ...module, key: readKey(module.deployKey) }));
+  const keyed = await Promise.all(
+    modules.map(async module => ({ ...module, key: await readKey(module.deployKey, session) })),
+  );
   for (const { key } of keyed) hide(key);
   const directory = join(runDir, 'm');
   mkdirSync(directory, { mode: 0o700 });

@@ -3,6 +3,7 @@
  * With the argument `isolation` it only says how it would keep Terraform from what is its own.
  */
 import { type StopReason, takeControl } from './control.ts';
+import { doorwayTo } from './doorway.ts';
 import { findIsolation, isolationNamed } from './isolation.ts';
 import { lambdaWorker } from './lambda.ts';
 import { serve } from './lambda-runtime.ts';
@@ -49,7 +50,7 @@ if (process.argv[2] === 'isolation') {
   await serve(lambda, async () => lambdaWorker({ door, places, isolation: await isolate(), ...own }));
 } else {
   const isolation = await isolate();
-  const control = await takeControl(door, run, ticket);
+  const control = await takeControl(doorwayTo(door), run, ticket);
   const halt = (reason: StopReason) => () => control.halt(reason);
   process.on('SIGTERM', halt('terminated'));
   process.on('SIGINT', halt('terminated'));

@@ -40,7 +40,8 @@ export function sandboxArgv({ readOnly, readWrite, temporary, users }: View, cwd
 
 const programs = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64'];
 
-const isProgram = (place: string): boolean => programs.some(directory => place.startsWith(`${directory}/`));
+/** What every tool sees, whatever its view. */
+export const isProgram = (place: string): boolean => programs.some(directory => place.startsWith(`${directory}/`));
 
 /** What name resolution, TLS, time zones and the dynamic linker read. */
 const etc = [

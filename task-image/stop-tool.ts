@@ -15,7 +15,7 @@ export interface Stopper {
 
 const lookMs = 50;
 
-export function stopper({ pid, first, uid }: Running, graceMs: number): Stopper {
+export function stopper({ pid, first, uid }: Running, graceMs: () => number): Stopper {
   let state: 'runs' | 'interrupted' | 'killed' | 'ended' = 'runs';
   let wasKilled = false;
 
@@ -50,7 +50,7 @@ export function stopper({ pid, first, uid }: Running, graceMs: number): Stopper 
     interrupt: async () => {
       if (state !== 'runs') return;
       state = 'interrupted';
-      const until = Date.now() + graceMs;
+      const until = Date.now() + graceMs();
       const isOpen = (): boolean => state === 'interrupted' && Date.now() < until;
       while (isOpen() && !interruptNow()) await sleep(lookMs, undefined, { ref: false });
       await sleep(Math.max(0, until - Date.now()), undefined, { ref: false });

@@ -10,8 +10,8 @@ import { watch } from './usage.ts';
 
 export interface Tool extends Start {
   readonly stop: AbortSignal;
-  /** From SIGINT to SIGKILL. */
-  readonly graceMs: number;
+  /** From SIGINT to SIGKILL; asked when it begins. */
+  readonly graceMs: () => number;
   readonly limits: Limits;
   /** Is interrupted, not killed, when it exceeds a limit: it has made what nobody else knows of. */
   readonly savesState?: true;
@@ -21,8 +21,11 @@ export interface Tool extends Start {
    * Of the first chunk that is longer than `before` says, the rest and all that follows is held until the tool has ended;
    * then `until` says whether it may be shown.
    */
-  readonly hold?: { readonly before: (chunk: Buffer) => number; readonly until: () => Promise<boolean> };
+  readonly hold?: { readonly before: (chunk: Buffer) => number; readonly until: Until };
 }
+
+/** Told how the tool has ended: with its exit code, or killed. */
+type Until = (exitCode: number | null) => Promise<boolean>;
 
 /** A tool that was killed, or not started since it should stop already, has no exit code. */
 export interface ToolEnd {
@@ -100,7 +103,7 @@ async function handOn({ outputFile, output, limits, hold }: Tool, { exit }: Runn
       if (exited) onExit();
       await readOn(true);
       if (!exited) continue;
-      if (isHeld && (await hold?.until())) await readOn(false);
+      if (isHeld && (await hold?.until(exited[0]))) await readOn(false);
       return exited[0];
     }
   } finally {

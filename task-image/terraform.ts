@@ -34,6 +34,10 @@ export interface StackRun {
   readonly path: string;
   /** The state of a stack without a remote backend; absent where there must be one. */
   readonly stateFile?: string;
+  /** What the run may use; every step has it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Called as soon as an apply has ended, where that was not well. */
+  readonly keepState: () => Promise<void>;
 }
 
 /** What the git that fetches modules needs, which is for `init` only. */
@@ -55,16 +59,19 @@ export interface Terraform {
 }
 
 export function terraform(parts: StackRun): Terraform {
-  const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, stateFile } = parts;
+  const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, stateFile, environment, keepState } =
+    parts;
   const { binary } = settings;
   const { file, wrapped } = realBinary(settings, path);
-  const env = toolEnvironment({
+  const own = toolEnvironment({
     runDir,
     dataDir,
     runId: control.claimed.run,
     binary,
     ...(wrapped === undefined ? {} : { wrapped }),
   });
+  // What is the worker's own outweighs.
+  const env = { ...environment, ...own };
   const places = [cloneDir, dataDir, homeDir(runDir), temporaryDir(runDir), planDir(runDir)];
   const graceOver = endOfGrace(control);
   let local: LocalState | undefined;
@@ -90,12 +97,12 @@ export function terraform(parts: StackRun): Terraform {
     Partial<Pick<Tool, 'stop' | 'graceMs'>> & { readonly fetching?: Fetching };
 
   const run = async (argv: readonly string[], output: Tool['output'], { fetching, ...how }: How) => {
-    const { stop, claimed } = control;
+    const { stop, graceMs } = control;
     const isApply = argv[0] === 'apply';
     const { exitCode, exceeded } = await runTool({
       ...{ file, argv, cwd, env: { ...env, ...fetching?.environment }, outputFile: join(runDir, `out-${argv[0]}`) },
       ...{ isolation, view: view(isApply, fetching?.paths ?? []), limits: settings },
-      ...{ stop, graceMs: claimed.graceMs, ...(isApply && { savesState: true }), output, ...how },
+      ...{ stop, graceMs, ...(isApply && { savesState: true }), output, ...how },
     });
     if (exceeded) throw new Failure(exceeded.code, exceeded.message, exceeded.fix);
     return exitCode;
@@ -136,7 +143,7 @@ export function terraform(parts: StackRun): Terraform {
   /** Hides what the apply has made, so that its diagnostics and outputs may be shown; says whether it could. */
   const hideMade = async (): Promise<boolean> => {
     // An apply that was interrupted has results too.
-    const how = { stop: graceOver, graceMs: 0 };
+    const how = { stop: graceOver, graceMs: () => 0 };
     try {
       await show([], how);
       for (const file of erroredStates(cwd)) await show([file], how);
@@ -181,7 +188,11 @@ export function terraform(parts: StackRun): Terraform {
     apply: async planFile => {
       await local?.keepBefore();
       const argv = ['apply', '-input=false', '-lock-timeout=60s', planFile];
-      const { exitCode, words } = await shown('apply', argv, { hold: { before: beforeResults(), until: hideMade } });
+      const until = async (ended: number | null) => {
+        if (ended !== 0) await keepState();
+        return hideMade();
+      };
+      const { exitCode, words } = await shown('apply', argv, { hold: { before: beforeResults(), until } });
       if (exitCode !== 0) throw toolFailure('E_APPLY', `${binary} apply`, exitCode, words);
     },
     serial: async () => {
@@ -201,9 +212,9 @@ const unreadable = (why: string): Failure =>
   new Failure('E_PLAN', why, 'plan again; if it stays, ask an admin to look at it');
 
 /** Aborted when a run that must stop has had the time that it gets for that. */
-function endOfGrace({ stop, claimed }: Control): AbortSignal {
+function endOfGrace({ stop, graceMs }: Control): AbortSignal {
   const over = new AbortController();
-  const begin = () => void setTimeout(() => over.abort(), claimed.graceMs).unref();
+  const begin = () => void setTimeout(() => over.abort(), graceMs()).unref();
   if (stop.aborted) begin();
   else stop.addEventListener('abort', begin, { once: true });
   return over.signal;

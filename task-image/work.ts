@@ -6,7 +6,7 @@ import { type Reviewed, review } from '../policies/review.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { realBinary } from './binary.ts';
 import type { Control, StopReason } from './control.ts';
-import { withErroredState } from './errored-state.ts';
+import { type ErroredState, erroredState } from './errored-state.ts';
 import { Failure, orFail, problemOf } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
 import { gate } from './gate/gate.ts';
@@ -21,13 +21,15 @@ import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
 import { readRegular } from './read-file.ts';
+import { takeRunCredentials } from './run-credentials.ts';
 import { type Terraform, terraform } from './terraform.ts';
 
 /** Works the claimed run off and tells its end. Never throws for what happens inside the run. */
 export async function work(control: Control, places: Places, isolation: Isolation): Promise<void> {
   const { command, path } = control.claimed.request;
-  const ended = await steps(control, places, isolation).catch(error => endOf(error, control.stop));
-  const report = command === 'apply' ? withErroredState(ended, join(places.cloneDir, path)) : ended;
+  const state = erroredState(control, join(places.cloneDir, path));
+  const ended = await steps(control, places, isolation, state).catch(error => endOf(error, control.stop));
+  const report = command === 'apply' ? await state.toldIn(ended) : ended;
   try {
     // Told first: what a run has left must not change how it ended.
     await control.finish(report);
@@ -38,7 +40,7 @@ export async function work(control: Control, places: Places, isolation: Isolatio
   }
 }
 
-async function steps(control: Control, places: Places, isolation: Isolation): Promise<Finish> {
+async function steps(control: Control, places: Places, isolation: Isolation, state: ErroredState): Promise<Finish> {
   const { request, repository, refs } = reviewed(control);
   const settings = stackSettings(repository, request.path);
   // Before anything is fetched: a missing tool is nobody's fault but the installation's.
@@ -52,8 +54,6 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
     settings,
   });
   const cwd = join(places.cloneDir, request.path);
-  const { runDir } = places;
-  const tool = terraform({ control, settings, cwd, isolation, ...places });
   const { stack, downloaded } = gate({
     root: places.cloneDir,
     path: request.path,
@@ -66,19 +66,27 @@ async function steps(control: Control, places: Places, isolation: Isolation): Pr
   await passGate(control, await stack(), request.path);
   await control.phase('init');
   guard(control);
-  const file = planFile(runDir);
+  const file = planFile(places.runDir);
   if (answer.plan) placeLockFile(cwd, settings.lockFile, readPlan(planBytes(file)), answer.plan);
-  await initialise({ control, tool, places, repository, settings, isolation });
-  guard(control);
-  await passGate(control, await downloaded(places.dataDir), request.path);
-  guard(control);
-  // Told from what `init` has left: what is planned could write another.
-  const digest = lockDigest(cwd);
-  const report =
-    request.command === 'plan'
-      ? await plan(control, tool, answer, file, settings.binary)
-      : await apply(control, tool, file, { cwd, dataDir: places.dataDir, binary: settings.binary });
-  return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
+  const credentials = await takeRunCredentials(control, settings);
+  try {
+    const tool = terraform({ control, settings, cwd, isolation, keepState: state.keep, ...credentials, ...places });
+    await initialise({ control, tool, places, repository, settings, isolation });
+    guard(control);
+    await passGate(control, await downloaded(places.dataDir), request.path);
+    guard(control);
+    // Told from what `init` has left: what is planned could write another.
+    const digest = lockDigest(cwd);
+    const { dataDir } = places;
+    const { binary } = settings;
+    const report =
+      request.command === 'plan'
+        ? await plan(control, tool, answer, file, binary)
+        : await apply(control, tool, file, { cwd, dataDir, binary }, state);
+    return { ...report, ...(digest === undefined ? {} : { lockDigest: digest }) };
+  } finally {
+    await credentials.drop();
+  }
 }
 
 /** What planned code could write is not believed: where nothing keeps it away, readings are not kept. */
@@ -119,12 +127,19 @@ async function plan(
   };
 }
 
-async function apply(control: Control, tool: Terraform, file: string, initialised: Initialised): Promise<Finish> {
+async function apply(
+  control: Control,
+  tool: Terraform,
+  file: string,
+  initialised: Initialised,
+  state: ErroredState,
+): Promise<Finish> {
   // As it lies there now, which is what will be applied.
   const saved = readPlan(planBytes(file));
   provePlan(saved, initialised);
   const { before } = saved.state;
   await tool.show(file);
+  await state.expect();
   await control.phase('apply');
   guard(control);
   await tool.apply(file);

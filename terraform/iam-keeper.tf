@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "keeper" {
     content {
       sid     = "StartTasks"
       actions = ["ecs:RunTask"]
-      # `*`: the revision, since a keeper of before an update still names the one before.
+      # `*`: the revision, since during an update there are two.
       resources = [for family in local.task_families : "arn:${local.partition}:ecs:${local.here}:task-definition/${family}:*"]
 
       condition {

@@ -107,13 +107,14 @@ variable "lambda_worker" {
   description = <<-EOT
     Workers as functions. `*_concurrency` are separate pools, -1 takes from the account's; `tmp_mb` is all the disk there is.
     `isolate` gives each run an environment of its own; AWS cannot in China and GovCloud, and it cannot be changed later
-    without making the function anew.
+    without making the function anew. AWS keeps idle environments for a while, and of isolated ones 5 for 2 of concurrency
+    at most, so a pool is wider than what works at a time.
   EOT
   type = object({
     memory_mb         = optional(number, 2048)
     tmp_mb            = optional(number, 4096)
-    plan_concurrency  = optional(number, 10)
-    apply_concurrency = optional(number, 5)
+    plan_concurrency  = optional(number, 40)
+    apply_concurrency = optional(number, 20)
     isolate           = optional(bool, true)
   })
   default  = {}
@@ -183,6 +184,16 @@ variable "network" {
   validation {
     condition     = try(var.network.vpc_id, null) == null ? length(try(var.network.subnet_ids, [])) == 0 : length(var.network.subnet_ids) > 0
     error_message = "`vpc_id` and `subnet_ids` come together."
+  }
+
+  validation {
+    condition     = try(var.network.vpc_id, null) == null || !try(var.network.endpoints, false) || length(try(var.network.route_table_ids, [])) > 0
+    error_message = "Endpoints of S3 and DynamoDB need `route_table_ids`; where the VPC has them already, `endpoints` is false."
+  }
+
+  validation {
+    condition     = try(tonumber(split("/", var.network.cidr)[1]), 24) <= 24
+    error_message = "`cidr` is a /24 or wider: it is divided into two private subnets and a public one."
   }
 }
 

@@ -43,9 +43,7 @@ resource "aws_ecs_task_definition" "worker" {
   memory                   = var.fargate_worker.memory
   task_role_arn            = aws_iam_role.worker_task[each.key].arn
   execution_role_arn       = aws_iam_role.task_execution[0].arn
-  # Runs that were started by the revision before go on with it.
-  skip_destroy = true
-  tags         = local.tags
+  tags                     = local.tags
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -68,11 +66,13 @@ resource "aws_ecs_task_definition" "worker" {
     # The longest Fargate knows: Terraform saves its state in it.
     stopTimeout            = 120
     readonlyRootFilesystem = true
-    # Root only to split the uids of worker and Terraform, with what that takes and no more.
+    # Root only to split the uids of worker and Terraform. What that takes is left: CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID.
     user = "0"
     linuxParameters = {
       initProcessEnabled = true
-      capabilities       = { drop = ["AUDIT_WRITE", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT"] }
+      capabilities = {
+        drop = ["AUDIT_WRITE", "FOWNER", "FSETID", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETPCAP", "SYS_CHROOT"]
+      }
     }
     mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
     environment = [for name, value in local.worker_environment : { name = name, value = value }]
@@ -85,6 +85,11 @@ resource "aws_ecs_task_definition" "worker" {
       }
     }
   }])
+
+  # The keeper knows the next revision before this one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # What the containers themselves say, which is little: runs' logs go through the door.

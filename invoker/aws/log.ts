@@ -1,14 +1,7 @@
 /** The log of a function: one JSON object per line. Whoever invokes may ask to be shown it, so it says nothing secret. */
 
 /** What alarms count: metric filters of the Terraform module look for these words. */
-export type LogEvent =
-  | 'denied'
-  | 'failed'
-  | 'start-failed'
-  | 'lost'
-  | 'policy-broken'
-  | 'archive-failed'
-  | 'mirror-failed';
+export type LogEvent = 'denied' | 'failed' | 'start-failed' | 'lost' | 'policy-broken' | 'mirror-failed';
 
 export interface Log {
   readonly warn: (event: LogEvent, fields?: Readonly<Record<string, unknown>>) => void;

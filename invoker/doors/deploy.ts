@@ -8,9 +8,10 @@ import { CreatedSchema, LogsSchema, RunSchema } from '../../policies/contract/ru
 import { canonicalRequest } from '../../policies/request.ts';
 import type { App } from '../app.ts';
 import { askerOf, bearerOf, nobodyKnown, type Principal, principalOf, type Tokens, type Who } from '../bearer.ts';
-import { CursorSchema, type DeployOperations, RunParametersSchema } from '../deploy-operations.ts';
+import type { DeployOperations } from '../deploy-operations.ts';
 import { orThrow, problemOf } from '../errors.ts';
 import type { VerifyToken } from '../identity/verify.ts';
+import { CursorSchema, RunParametersSchema } from '../run-reading.ts';
 
 export interface DeployDoorParts {
   readonly operations: DeployOperations;

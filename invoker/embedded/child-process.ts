@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ok } from '../../policies/contract/error.ts';
 import type { Launcher } from '../ledger.ts';
 import type { RunRecord } from '../run.ts';
 import { digestOf } from '../secret.ts';
@@ -84,7 +85,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
   };
 
   return {
-    choose: async () => ({ worker: 'process', startMs }),
+    choose: async () => ok({ worker: 'process', startMs }),
 
     // A disk that is full is no failure of the keeper: the run ends and says why.
     start: (run, ticket) => begin(run, ticket).catch((error: Error) => ({ failed: error.message })),

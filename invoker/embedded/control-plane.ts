@@ -16,6 +16,7 @@ import { tokenVerifier } from '../identity/verify.ts';
 import { keep } from '../keeper.ts';
 import type { Ledger } from '../ledger.ts';
 import { type PolicyInForce, policyFile } from '../policy-source.ts';
+import type { RunRecord } from '../run.ts';
 import { deriveKeys } from '../secret.ts';
 import { workerOperations } from '../worker-operations.ts';
 import { childProcessLauncher } from './child-process.ts';
@@ -116,8 +117,10 @@ export async function startControlPlane(
     launcher,
     plans,
     now,
-    patience: { startMs: leaseMs, leaseMs, overtimeMs: graceMs + leaseMs },
+    // What cannot be started here will not start a minute later either: no start is tried again.
+    patience: { startMs: leaseMs, retryMs: 0, leaseMs, overtimeMs: graceMs + leaseMs },
     workers: options.workers,
+    report: (event: string, run: RunRecord, words: string) => app.log.error({ event, run: run.id }, words),
   };
 
   const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs, maxQueued });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Launcher } from '../../invoker/ledger.ts';
+import { refuse } from '../../policies/contract/error.ts';
 import type { Run, State } from '../../policies/contract/run.ts';
 import { type Plane, type PlaneOptions, testPlane, times, tokens } from './test-plane.ts';
 import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from './test-worker.ts';
@@ -125,6 +126,130 @@ describe('a worker that never was', () => {
   });
 });
 
+describe('a worker that did not come but may come later', () => {
+  const throttled = async () => ({ failed: 'throttled', again: true }) as const;
+  /** Starts fail while the weather is bad. */
+  const flaky = async () => {
+    const weather = { isGood: false };
+    const made = await planeWith({
+      workers: 1,
+      launcher: stub => ({
+        ...stub,
+        start: async (run, ticket) => (weather.isGood ? stub.start(run, ticket) : throttled()),
+      }),
+    });
+    return { ...made, weather };
+  };
+
+  test('sends its run back to its place in the queue, and is tried again when it is time', async () => {
+    const { plane, submit, state, started, weather, ends } = await flaky();
+    const [a, b, c] = [await submit(), await submit(), await submit('prod/app')];
+    await plane.round();
+    expect([await state(a), await state(b)]).toEqual(['queued', 'queued']);
+    weather.isGood = true;
+    plane.clock.now += 4999;
+    await plane.round();
+    expect(started()).toEqual([c]);
+    plane.gone.add(c);
+    await plane.ask('POST', `/v1/runs/${c}/cancel`, { token: tokens.deploy });
+    plane.clock.now += 1;
+    await plane.round();
+    expect(started()).toEqual([c, a]);
+    await claimRun(plane, a);
+    expect([await state(a), await state(b), await ends(a)]).toEqual(['running', 'queued', []]);
+  });
+
+  test('can be canceled while it waits', async () => {
+    const { plane, submit, state, weather } = await flaky();
+    const id = await submit();
+    await plane.round();
+    await plane.ask('POST', `/v1/runs/${id}/cancel`, { token: tokens.deploy });
+    weather.isGood = true;
+    plane.clock.now += 60_000;
+    await plane.round();
+    expect(await state(id)).toBe('canceled');
+    expect(await plane.ledger.open()).toEqual([]);
+  });
+
+  test('fails its run when it did not come for too long, told to operators each time and to auditors once', async () => {
+    const { plane, submit, shown, ends } = await flaky();
+    const id = await submit();
+    for (let minute = 0; minute < 11; minute++) {
+      await plane.round();
+      plane.clock.now += 60_000;
+    }
+    expect(await shown(id)).toMatchObject({ state: 'failed', error: { code: 'E_WORKER_START' } });
+    expect((await shown(id)).error?.message).toMatch(/^the worker could not be started, tried 11 times: throttled$/);
+    expect(plane.reports).toEqual(Array(11).fill({ event: 'start-failed', run: id, words: 'throttled' }));
+    expect(await ends(id)).toMatchObject([{ state: 'failed', code: 'E_WORKER_START' }]);
+  });
+
+  test('is found by looking for it, and its old ticket is worth nothing then', async () => {
+    const stopped = new Map<string, { failed: string; again?: true }>();
+    const { plane, submit, state, shown } = await planeWith({
+      launcher: launcherWith({ look: async ({ id }) => stopped.get(id) }),
+    });
+    const [a, b] = [await submit(), await submit('prod/app')];
+    await plane.round();
+    const ticket = plane.tickets.get(a);
+    stopped.set(a, { failed: 'spot\ninterruption', again: true }).set(b, { failed: 'no image' });
+    await plane.round();
+    expect([await state(a), await state(b)]).toEqual(['queued', 'failed']);
+    expect((await shown(b)).error?.message).toBe('the worker could not be started: no image');
+    expect(plane.reports.map(({ words }) => words)).toEqual(['spot interruption', 'no image']);
+    const claimed = await plane.ask('POST', '/worker/v1/claim', { body: { run: a, ticket } });
+    expect(claimed.status).toBe(401);
+    stopped.clear();
+    plane.clock.now += 5000;
+    await claimRun(plane, a);
+    expect(await state(a)).toBe('running');
+  });
+
+  test('keeps its run when it claims in the very moment in which it is given up', async () => {
+    const { plane, submit, state } = await planeWith({
+      launcher: launcherWith({
+        look: async run => {
+          await plane.ask('POST', '/worker/v1/claim', { body: { run: run.id, ticket: plane.tickets.get(run.id) } });
+          return { failed: 'stopped', again: true };
+        },
+      }),
+    });
+    const id = await submit();
+    await plane.round();
+    await plane.round();
+    expect(await state(id)).toBe('running');
+    expect(await plane.ledger.get(id)).toMatchObject({ occupied: true });
+  });
+
+  test('is still waited for no longer than its lease when nobody can look for it', async () => {
+    const { plane, submit, state } = await planeWith({
+      launcher: launcherWith({ look: () => Promise.reject(new Error('throttled')) }),
+    });
+    const id = await submit();
+    await plane.round();
+    plane.clock.now += times.startMs + 1;
+    await expect(plane.round()).rejects.toThrow('throttled');
+    expect(await state(id)).toBe('failed');
+    expect(plane.reports).toMatchObject([{ event: 'start-failed', run: id }]);
+  });
+});
+
+test('a run that nothing here can run fails in the words of the launcher, and holds up no other', async () => {
+  const { plane, submit, shown, state, ends } = await planeWith({
+    launcher: stub => ({
+      ...stub,
+      choose: async run =>
+        run.request.path === 'prod/vpc' ? refuse('E_WORKER_START', 'there are no such workers') : stub.choose(run),
+    }),
+  });
+  const [a, b] = [await submit(), await submit('prod/app')];
+  await plane.round();
+  expect(await shown(a)).toMatchObject({ state: 'failed', error: { message: 'there are no such workers' } });
+  expect([await state(b), (await plane.ledger.get(a))?.occupied]).toEqual(['starting', false]);
+  expect(await ends(a)).toMatchObject([{ code: 'E_WORKER_START' }]);
+  expect(plane.reports).toEqual([{ event: 'start-failed', run: a, words: 'there are no such workers' }]);
+});
+
 describe('a worker that is not heard of', () => {
   test('loses its run after one lease, which holds its path until the worker is gone', async () => {
     const { plane, submit, state, started, ends } = await planeWith();
@@ -137,6 +262,7 @@ describe('a worker that is not heard of', () => {
     await plane.round();
     expect([await state(id), started()]).toEqual(['lost', [id]]);
     expect(await ends(id)).toMatchObject([{ state: 'lost', code: 'E_LOST' }]);
+    expect(plane.reports).toMatchObject([{ event: 'lost', run: id }]);
     plane.gone.add(id);
     await plane.round();
     expect(started()).toEqual([id, next]);
@@ -217,6 +343,26 @@ describe('a run that has ended', () => {
     for (let round = 0; round < 3; round++) await plane.round();
     expect(settled).toEqual([worker.id, worker.id, worker.id]);
     expect(await plane.ledger.open()).toEqual([]);
+  });
+
+  test('is archived before its path is free, and frees it also when that fails', async () => {
+    const archived: string[] = [];
+    const { plane, submit, started } = await planeWith({
+      archive: async run => {
+        archived.push(`${run.id} ${run.occupied}`);
+        throw new Error('no room for logs');
+      },
+    });
+    const worker = await workerOf(plane);
+    const next = await submit();
+    await must(worker.tell('finish', { outcome: 'failed' }));
+    await plane.round();
+    expect(archived).toEqual([]);
+    plane.gone.add(worker.id);
+    await expect(plane.round()).rejects.toThrow('no room for logs');
+    expect([archived, started()]).toEqual([[`${worker.id} true`], [worker.id, next]]);
+    await plane.round();
+    expect(archived.length).toBe(1);
   });
 
   test('takes its plan with it when that was used, and only then', async () => {

@@ -16,19 +16,21 @@ import { ledgerTables, sqliteLedger } from '../../invoker/embedded/sqlite-ledger
 import { logTables, sqliteLogs } from '../../invoker/embedded/sqlite-logs.ts';
 import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
 import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
-import { keep } from '../../invoker/keeper.ts';
+import { type KeeperParts, keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
+import type { Room } from '../../invoker/queue.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
 import { workerOperations } from '../../invoker/worker-operations.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
+import { ok } from '../../policies/contract/error.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import type { Created, Run } from '../../policies/contract/run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { t0 } from './sample-run.ts';
 
 export const tokens = { deploy: 'd_deploy', audit: 'a_audit' };
-export const times = { startMs: 15_000, leaseMs: 15_000, overtimeMs: 135_000 };
+export const times = { startMs: 15_000, retryMs: 600_000, leaseMs: 15_000, overtimeMs: 135_000 };
 
 export const openPolicy = `version: 1
 repositories:
@@ -62,12 +64,13 @@ export interface ErrorAnswer {
 export interface PlaneOptions {
   readonly policy?: string;
   readonly maxQueued?: number;
-  readonly workers?: number;
+  readonly workers?: Room;
   /** Instead of asking the policy's issuers for their keys. */
   readonly verify?: VerifyToken;
   /** Puts something between the doors and the ledger. */
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
+  readonly archive?: KeeperParts['archive'];
 }
 
 export interface Plane {
@@ -82,6 +85,8 @@ export interface Plane {
   /** Runs whose worker is gone. */
   readonly gone: Set<string>;
   readonly wakes: () => number;
+  /** What the keeper told operators. */
+  readonly reports: readonly { readonly event: string; readonly run: string; readonly words: string }[];
   /** What the server wrote to its log. */
   readonly log: () => string;
   readonly setPolicy: (text: string) => void;
@@ -160,10 +165,12 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
 
   const invoke = directDeploy({ operations, verify, policy, failed: (error, id) => logged.push(`${id} ${error}`) });
 
+  const reports: { event: string; run: string; words: string }[] = [];
+  const report: KeeperParts['report'] = (event, run, words) => reports.push({ event, run: run.id, words });
   const tickets = new Map<string, string>();
   const gone = new Set<string>();
   const stub: Launcher = {
-    choose: async () => ({ worker: 'process', startMs: times.startMs }),
+    choose: async () => ok({ worker: 'process', startMs: times.startMs }),
     start: async (run, ticket) => {
       tickets.set(run.id, ticket);
       return undefined;
@@ -193,6 +200,16 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     };
   };
 
+  const keeperParts: KeeperParts = {
+    ledger,
+    launcher,
+    plans,
+    now,
+    patience: times,
+    workers,
+    report,
+    ...(options.archive ? { archive: options.archive } : {}),
+  };
   const trail = () => real.audit(0, 1000);
 
   return {
@@ -207,7 +224,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     wakes: () => wakes,
     log: () => logged.join(''),
     setPolicy,
-    round: mayExpire => keep({ ledger, launcher, plans, now, patience: times, workers }, mayExpire),
+    reports,
+    round: mayExpire => keep(keeperParts, mayExpire),
     ask,
     invoke,
     submit: async request => {

@@ -1,13 +1,15 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
+import { motoMissing } from './aws/moto.ts';
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
-import { imageMissing } from './image-bases.ts';
 import { awsProviderMissing, providersMissing } from './providers.ts';
+import { imageMissing } from './image-bases.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
 const checks = {
   'aws provider': awsProviderMissing,
   image: imageMissing,
+  aws: motoMissing,
   providers: providersMissing,
   root: rootMissing,
   sandbox: bubblewrapMissing,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Control, takeControl } from '../../task-image/control.ts';
+import { doorwayTo } from '../../task-image/doorway.ts';
 import { problemFrom, runId } from './parts.ts';
 import { claimed, type ScriptedDoor, startScriptedDoor } from './scripted-door.ts';
 
@@ -9,7 +10,7 @@ let control: Control | undefined;
 
 async function begin(differences = {}): Promise<Control> {
   door = await startScriptedDoor(differences);
-  control = await takeControl(door.url, runId, 'ticket', 1000);
+  control = await takeControl(doorwayTo(door.url), runId, 'ticket', 1000);
   return control;
 }
 
@@ -37,7 +38,7 @@ describe('claiming', () => {
   test('waits for a door that is not there yet', async () => {
     door = await startScriptedDoor();
     await door.away();
-    const claiming = takeControl(door.url, runId, 'ticket', 5000);
+    const claiming = takeControl(doorwayTo(door.url), runId, 'ticket', 5000);
     await sleep(300);
     await door.back();
     control = await claiming;
@@ -47,13 +48,15 @@ describe('claiming', () => {
   test('gives up when there is no door for long', async () => {
     door = await startScriptedDoor();
     await door.away();
-    expect(await problemFrom(() => takeControl(door.url, runId, 'ticket', 300))).toMatchObject({ code: 'E_LOST' });
+    expect(await problemFrom(() => takeControl(doorwayTo(door.url), runId, 'ticket', 300))).toMatchObject({
+      code: 'E_LOST',
+    });
   });
 
   test('fails at once when the door refuses, in its words', async () => {
     door = await startScriptedDoor();
     door.answer('claim', refusal('E_UNAUTHENTICATED'), 401);
-    const problem = await problemFrom(() => takeControl(door.url, runId, 'ticket', 5000));
+    const problem = await problemFrom(() => takeControl(doorwayTo(door.url), runId, 'ticket', 5000));
     expect(problem).toEqual({ code: 'E_UNAUTHENTICATED', message: 'no', fix: 'do this' });
     expect(door.of('claim').length).toBe(1);
   });
@@ -242,4 +245,22 @@ test('the heartbeat goes on while the run does, and ends with it', async () => {
   const beats = door.of('heartbeat').length;
   await sleep(200);
   expect(door.of('heartbeat').length).toBe(beats);
+});
+
+test('a heartbeat is left out where the door has just heard of the run', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval', 'setTimeout'] });
+  const asked: string[] = [];
+  const ask = async (operation: string) => {
+    asked.push(operation);
+    return { status: 200, body: operation === 'claim' ? claimed({ heartbeatMs: 1000 }) : {} };
+  };
+  const { phase, finish } = await takeControl({ ask, retryMs: 1, flushMs: 1 }, runId, 'ticket');
+  await vi.advanceTimersByTimeAsync(900);
+  await phase('plan');
+  await vi.advanceTimersByTimeAsync(100);
+  expect(asked).toEqual(['claim', 'phase']);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(asked).toEqual(['claim', 'phase', 'heartbeat']);
+  await finish({ outcome: 'succeeded' });
+  vi.useRealTimers();
 });

@@ -20,26 +20,26 @@ const keyFile = (text: string): string => {
 };
 
 describe('the deploy key', () => {
-  test('is in files that only this user reads', () => {
+  test('is in files that only this user reads', async () => {
     const directory = runDirectory();
-    takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
+    await takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
     for (const name of ['k', 'hosts']) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
   });
 
   test('is gone once it is dropped, with the host keys', async () => {
     const directory = runDirectory();
-    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
+    const key = await takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, directory, hide);
     await key.drop();
     expect(['k', 'hosts', 's'].filter(name => existsSync(join(directory, name)))).toEqual([]);
   });
 
-  test('is hidden, as it is written', () => {
-    takeDeployKey({ ...ssh, deployKey: keyFile('a key of its own\r\n') }, runDirectory(), hide);
+  test('is hidden, as it is written', async () => {
+    await takeDeployKey({ ...ssh, deployKey: keyFile('a key of its own\r\n') }, runDirectory(), hide);
     expect(hidden).toContain('a key of its own\n');
   });
 
   test('may be dropped twice', async () => {
-    const key = takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, runDirectory(), hide);
+    const key = await takeDeployKey({ ...ssh, deployKey: keyFile('secret\n') }, runDirectory(), hide);
     await key.drop();
     await expect(key.drop()).resolves.toBeUndefined();
   });
@@ -48,15 +48,15 @@ describe('the deploy key', () => {
     ['with Windows line ends', 'begin\r\nbody\r\nend\r\n'],
     ['without a last line end', 'begin\nbody\nend'],
     ['with empty lines after it', 'begin\nbody\nend\n\n\n'],
-  ])('is written as ssh wants it: %s', (_what, text) => {
+  ])('is written as ssh wants it: %s', async (_what, text) => {
     const directory = runDirectory();
-    takeDeployKey({ ...ssh, deployKey: keyFile(text) }, directory, hide);
+    await takeDeployKey({ ...ssh, deployKey: keyFile(text) }, directory, hide);
     expect(readFileSync(join(directory, 'k'), 'utf8')).toBe('begin\nbody\nend\n');
   });
 
   test('is needed by no repository of this machine', async () => {
     const directory = runDirectory();
-    const key = takeDeployKey({ url: '/srv/infra-live.git' }, directory, hide);
+    const key = await takeDeployKey({ url: '/srv/infra-live.git' }, directory, hide);
     expect(key.sshCommand).toBeUndefined();
     await key.drop();
     expect(existsSync(join(directory, 'k'))).toBe(false);
@@ -65,8 +65,12 @@ describe('the deploy key', () => {
   test.each([
     ['a file that is missing', 'file:/no/such/key', 'the deploy key cannot be read: ENOENT'],
     ['a directory', 'file:/', 'the deploy key cannot be read: EISDIR'],
-    ['a secret of AWS', 'arn:aws:secretsmanager:x', 'this worker can take a deploy key only from a file'],
-    ['nothing', undefined, 'this worker can take a deploy key only from a file'],
+    [
+      'a secret of AWS without a session',
+      'arn:aws:secretsmanager:eu-west-1:111111111111:secret:key-AbCdEf',
+      'the deploy key is a secret of AWS, and this worker has no session that reads it',
+    ],
+    ['nothing', undefined, 'the policy names no place for the deploy key'],
   ])('cannot be taken from %s', async (_what, deployKey, message) => {
     const source = deployKey === undefined ? ssh : { ...ssh, deployKey };
     const problem = await problemFrom(() => takeDeployKey(source, runDirectory(), hide));
@@ -91,16 +95,16 @@ describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () =
   });
   afterAll(() => sshd.stop());
 
-  const open = (deployKey: string) => {
+  const open = async (deployKey: string) => {
     const directory = runDirectory();
     const url = sshd.url(repository.dir);
-    const key = takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory, hide);
+    const key = await takeDeployKey({ url, deployKey, knownHosts: sshd.knownHosts }, directory, hide);
     const { git } = cloneOf(url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
     return { key, directory, git };
   };
 
   test('is shared by all of a run, and closed when the key is dropped', async () => {
-    const { key, directory, git } = open(`file:${sshd.deployKeyFile}`);
+    const { key, directory, git } = await open(`file:${sshd.deployKeyFile}`);
     const before = sshd.log().split('Accepted publickey').length;
     await git(['ls-remote', 'origin']);
     expect(existsSync(join(directory, 's'))).toBe(true);
@@ -113,13 +117,13 @@ describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () =
 
   test('opens with a key that a Windows editor has saved', async () => {
     const text = readFileSync(sshd.deployKeyFile, 'utf8').trimEnd().replaceAll('\n', '\r\n');
-    const { key, git } = open(keyFile(text));
+    const { key, git } = await open(keyFile(text));
     expect(await git(['ls-remote', 'origin', 'refs/heads/main'])).toContain(repository.id('main'));
     await key.drop();
   });
 
   test('ends cleanly when its server has gone away in between', async () => {
-    const { key, directory, git } = open(`file:${sshd.deployKeyFile}`);
+    const { key, directory, git } = await open(`file:${sshd.deployKeyFile}`);
     await git(['ls-remote', 'origin']);
     await sshd.stop();
     await key.drop();

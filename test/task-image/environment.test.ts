@@ -22,6 +22,7 @@ test('Terraform sees exactly this', () => {
     CHECKPOINT_DISABLE: '1',
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_EC2_METADATA_DISABLED: 'true',
     ...moduleGit([]),
     INFRA_DEPLOYER_RUN: surroundings.runId,
   });

@@ -104,7 +104,7 @@ describe.each(['namespace', 'none'] as const)('with isolation by %s, a tool', { 
 
   test.skipIf(isSkipped)('that saves state and does not end is killed after the time it was given', async () => {
     const script = `trap '' INT; head -c 50000000 /dev/zero > big; while :; do sleep 0.05; done`;
-    const { exitCode, exceeded } = await start(script, { savesState: true, graceMs: 500 }).ended;
+    const { exitCode, exceeded } = await start(script, { savesState: true, graceMs: () => 500 }).ended;
     expect({ exitCode, code: exceeded?.code }).toEqual({ exitCode: undefined, code: 'E_LIMIT' });
   });
 

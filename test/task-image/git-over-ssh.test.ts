@@ -31,7 +31,7 @@ describe.skipIf(requires('sshd'))('git over ssh', () => {
       knownHosts: sshd.knownHosts,
       ...differences,
     };
-    const key = takeDeployKey(source, runDirectory(), () => {});
+    const key = await takeDeployKey(source, runDirectory(), () => {});
     try {
       const { git } = cloneOf(source.url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
       await git(['ls-remote', 'origin']);

@@ -188,11 +188,11 @@ describe.skipIf(requires('sshd', 'terraform'))('the keys of private modules', ()
     expect(await problemFrom(take)).toMatchObject({ code: 'E_DEPLOY_KEY' });
   });
 
-  test('come from files only, as the deploy key does', async () => {
-    const secret = { ...listed(dns), deployKey: 'arn:aws:secretsmanager:x' };
+  test('that are secrets of AWS need a session that reads them, as the deploy key does', async () => {
+    const secret = { ...listed(dns), deployKey: 'arn:aws:secretsmanager:eu-west-1:111111111111:secret:key-AbCdEf' };
     expect(await problemFrom(() => takeModuleKeys(parts(runDirectory(), [secret])))).toMatchObject({
       code: 'E_DEPLOY_KEY',
-      message: 'this worker can take a deploy key only from a file',
+      message: 'the deploy key is a secret of AWS, and this worker has no session that reads it',
     });
   });
 

@@ -58,7 +58,10 @@ export function silentControl(): Control & { readonly lines: string[] } {
       deadlineMs: 60_000,
       graceMs: 10_000,
     },
+    keySession: () => undefined,
+    dropKeySession: () => {},
     masker: newMasker(),
+    graceMs: () => 10_000,
     stop: stop.signal,
     halt: (reason: StopReason) => stop.abort(reason),
     lines,
@@ -66,6 +69,8 @@ export function silentControl(): Control & { readonly lines: string[] } {
     phase: async () => {},
     source: async () => ({ keepPlan: false }),
     grantPlan: async () => '',
+    credentials: async () => ({}),
+    grantErroredState: async () => undefined,
     finish: async () => {},
   };
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
+import type { Masker } from '../../task-image/masking/masker.ts';
 import { prepare } from '../../task-image/places.ts';
 import { type Fetching, terraform } from '../../task-image/terraform.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -11,6 +12,9 @@ export interface Surroundings {
   readonly settings?: Partial<StackSettings>;
   readonly command?: 'plan' | 'apply';
   readonly graceMs?: number;
+  /** What the run may use. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly masker?: Masker;
 }
 
 /** For the `init` of a stack whose modules lie beside it. */
@@ -25,12 +29,18 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const runDir = runDirectory();
   const stateFile = join(temporaryDirectory('state'), 'x.tfstate');
   const silent = silentControl();
-  const { command = 'plan', graceMs = silent.claimed.graceMs } = surroundings;
-  const control = { ...silent, claimed: { ...silent.claimed, command, graceMs } };
+  const { command = 'plan', environment = {}, masker = silent.masker, graceMs = silent.claimed.graceMs } = surroundings;
+  const control = { ...silent, masker, claimed: { ...silent.claimed, command, graceMs }, graceMs: () => graceMs };
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
   const dataDir = join(runDir, 'd');
   prepare({ runDir, cloneDir: join(runDir, 'none'), dataDir, path }, settings);
   const places = { cwd, cloneDir: cwd, dataDir, runDir, path, stateFile };
-  return { control, cwd, runDir, stateFile, ...terraform({ control, settings, isolation, ...places }) };
+  return {
+    control,
+    cwd,
+    runDir,
+    stateFile,
+    ...terraform({ control, settings, isolation, environment, keepState: async () => {}, ...places }),
+  };
 }

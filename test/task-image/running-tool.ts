@@ -24,7 +24,7 @@ export function startTool(script: string, differences: Partial<Tool> = {}): Runn
     cwd: directory,
     env: { PATH: '/usr/bin:/bin' },
     stop: stop.signal,
-    graceMs: 10_000,
+    graceMs: () => 10_000,
     isolation: { kind: 'none', why: 'a test' },
     view: { readOnly: [], readWrite: [directory] },
     limits: usualSettings,

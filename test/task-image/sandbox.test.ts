@@ -166,7 +166,7 @@ describe.skipIf(requires('sandbox'))('a tool in a sandbox', () => {
   test('is killed after the time it was given, with everything it started', async () => {
     const name = `4${process.pid}.125`;
     const script = `trap '' INT; setsid env -i sleep ${name} > /dev/null 2>&1 < /dev/null & echo ready; while :; do sleep 0.05; done`;
-    const tool = inSandbox(script, view(), { graceMs: 300 });
+    const tool = inSandbox(script, view(), { graceMs: () => 300 });
     await tool.printed('ready');
     tool.stop();
     expect(await tool.ended).toEqual({ exitCode: undefined });
@@ -184,7 +184,14 @@ describe.skipIf(requires('sandbox'))('a tool in a sandbox', () => {
     const clone = temporaryDirectory('clone');
     const argv = ['-c', 'sleep 0.5; echo words; echo done > done'];
     const tool = {
-      ...{ file: '/bin/sh', argv, cwd: clone, env: { PATH: '/usr/bin:/bin' }, graceMs: 1000, limits: usualSettings },
+      ...{
+        file: '/bin/sh',
+        argv,
+        cwd: clone,
+        env: { PATH: '/usr/bin:/bin' },
+        graceMs: () => 1000,
+        limits: usualSettings,
+      },
       ...{ isolation, view: { readWrite: [clone], readOnly: [] }, outputFile: join(temporaryDirectory('out'), 'out') },
     };
     const worker = spawn(process.execPath, ['--input-type=module', '--eval', workerOf(tool)], {

@@ -56,7 +56,7 @@ describe('a tool that must stop', () => {
   });
 
   test('is killed after the time it was given, not before', async () => {
-    const tool = startTool(stubborn, { graceMs: 700 });
+    const tool = startTool(stubborn, { graceMs: () => 700 });
     await tool.printed('ready');
     const began = Date.now();
     tool.stop();
@@ -98,7 +98,7 @@ describe('what a tool leaves behind', () => {
     const script = join(temporaryDirectory(), 'child.sh');
     writeFileSync(script, `trap '' INT\necho $$ > "$1"\necho ready\nwhile :; do sleep 0.05; done\n`);
     const pid = join(temporaryDirectory(), 'pid');
-    const tool = startTool(`trap '' INT; sh ${script} ${pid} & wait`, { graceMs: 300 });
+    const tool = startTool(`trap '' INT; sh ${script} ${pid} & wait`, { graceMs: () => 300 });
     await tool.printed('ready');
     tool.stop();
     await tool.ended;

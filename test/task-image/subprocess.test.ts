@@ -119,7 +119,7 @@ describe('a tool', () => {
     const done = join(directory, 'done');
     const argv = ['-c', `sleep 0.3; echo words; echo more >&2; sleep 0.1; echo more; echo done > ${done}`];
     const tool = {
-      ...{ file: '/bin/sh', argv, cwd: directory, env: { PATH: '/usr/bin:/bin' }, graceMs: 1000 },
+      ...{ file: '/bin/sh', argv, cwd: directory, env: { PATH: '/usr/bin:/bin' }, graceMs: () => 1000 },
       ...{ isolation: { kind: 'none' }, view: { readOnly: [], readWrite: [] }, limits: usualSettings },
     };
     const worker = spawn(process.execPath, ['--input-type=module', '--eval', workerOf(tool, directory)], {

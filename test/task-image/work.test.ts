@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Claimed, Finish } from '../../policies/contract/worker.ts';
 import { type Control, takeControl } from '../../task-image/control.ts';
+import { doorwayTo } from '../../task-image/doorway.ts';
 import type { Places } from '../../task-image/places.ts';
 import { work } from '../../task-image/work.ts';
 import { leftProcesses } from '../end-to-end/leftovers.ts';
@@ -36,7 +37,7 @@ async function start(
   const rules = [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/**'], paths: ['prod/**'] }];
   const repositories = { 'infra-live': { url: repository.dir, rules, stacks } };
   door = await startScriptedDoor({ policy: { version: 1, repositories }, ...differences });
-  const control = await takeControl(door.url, runId, 'ticket');
+  const control = await takeControl(doorwayTo(door.url), runId, 'ticket');
   const directory = temporaryDirectory('work');
   const places: Places = {
     runDir: join(directory, 'run'),

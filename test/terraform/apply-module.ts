@@ -25,7 +25,7 @@ export async function applyModule(variables: Readonly<Record<string, unknown>>, 
     output: { all: { value: '${module.installed}' } },
   };
   writeFileSync(join(dir, 'main.tf.json'), JSON.stringify(configuration));
-  const options = { env: standInEnvironment(dir), timeoutMs: 120_000 };
+  const options = { env: standInEnvironment(dir), timeoutMs: 300_000 };
   await terraform(dir, ['init', '-input=false', '-no-color'], options);
   await terraform(dir, ['apply', '-auto-approve', '-input=false', '-no-color', '-parallelism=50'], options);
   const { stdout } = await terraform(dir, ['show', '-json'], options);

@@ -9,7 +9,7 @@ import { terraform } from '../support/terraform.ts';
 import { moduleDirectory, standInEnvironment } from './apply-module.ts';
 
 const examples = ['smallest', 'lambda-only', 'fargate-two-accounts'];
-const slow = 120_000;
+const slow = 300_000;
 
 describe.skipIf(requires('terraform', 'aws provider'))('the module', () => {
   it('is formatted', async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { requires } from '../support/requirements.ts';
 import { type PolicyDocument, type Rendered, renderModule, wholeInstallation } from './rendered.ts';
 
-const slow = 120_000;
+const slow = 300_000;
 
 describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', () => {
   let made: Rendered;

@@ -45,6 +45,7 @@ module "infra_deployer" {
   fargate_worker = { cpu = 2048, memory = 4096, spot = true }
 
   gitlab = {
+    url      = "https://gitlab.example.com"
     subjects = ["project_path:acme/infra-live:ref_type:*:ref:*"]
   }
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { newRunId } from '../../../invoker/secret.ts';
 import { checkPolicy } from '../../../policies/check-policy.ts';
+import { ok } from '../../../policies/contract/error.ts';
 import { commitA } from '../sample-run.ts';
 import { type ErrorAnswer, openPolicy, otherPolicy, type Plane, testPlane, times, tokens } from '../test-plane.ts';
 import { claimRun, finished, must, source, type TestWorker, upload, workerOf } from '../test-worker.ts';
@@ -54,6 +55,18 @@ describe('claim', () => {
     expect(policy).toMatchObject({ repositories: { another: { url: '/srv/another.git' } } });
     expect(JSON.stringify(policy)).not.toContain('infra-live');
     expect(asker).toEqual({ planners: [] });
+  });
+
+  test.each([
+    ['process', 30],
+    ['fargate', 30],
+    ['lambda', 12.5],
+  ] as const)('gives a %s worker no more time than its platform does: %d minutes of 30', async (worker, minutes) => {
+    plane = await testPlane({
+      launcher: stub => ({ ...stub, choose: async () => ok({ worker, startMs: times.startMs }) }),
+    });
+    const { claimed } = await workerOf(plane);
+    expect(claimed.deadlineMs).toBe(minutes * 60_000);
   });
 
   test('takes a ticket once, and from one worker only', async () => {

@@ -1,105 +1,126 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { childProcessLauncher } from '../../../invoker/embedded/child-process.ts';
-import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { type Behaviour, type LauncherUnderTest, launcherContract } from '../launcher-contract.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../../invoker/run.ts';
+import { launcherContract } from '../launcher-contract.ts';
 import { queuedRun, type Sample, startingRun } from '../sample-run.ts';
-
-/** What a worker does; `tell` writes a line where the test looks for it. */
-const behaviours: Readonly<Record<Behaviour, string>> = {
-  ends: 'tell(JSON.stringify(process.env));',
-  fails: `tell('here'); process.stderr.write('cannot go on\\n'); process.exitCode = 1;`,
-  stays: `listen(() => process.exit(0)); tell('here');`,
-  'ignores signals': `listen(() => {}); tell('here');`,
-  // Terraform's environment is made from nothing too: it has the run's id, but not its ticket.
-  daemonises: `if (process.argv[2] === 'stray') { listen(() => {}); tell('here'); }
-    else spawn(process.execPath, [process.argv[1], 'stray'],
-      { detached: true, stdio: 'ignore', env: { INFRA_DEPLOYER_RUN: process.env.INFRA_DEPLOYER_RUN } }).unref();`,
-};
-const script = (file: string, behaviour: Behaviour) => `
-  import { spawn } from 'node:child_process';
-  import { appendFileSync } from 'node:fs';
-  const tell = line => appendFileSync(${JSON.stringify(file)}, process.pid + ' ' + line + '\\n');
-  const listen = then => {
-    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => { tell(name); then(); });
-    // A test that fails must not leave this behind for long.
-    setTimeout(() => process.exit(9), 20_000);
-  };
-  ${behaviours[behaviour]}
-`;
-
-async function make(behaviour: Behaviour): Promise<LauncherUnderTest & { readonly work: string }> {
-  const directory = temporaryDirectory('launcher');
-  const told = join(directory, 'told');
-  const entry = join(directory, 'worker.mjs');
-  const work = join(directory, 'work');
-  writeFileSync(entry, script(told, behaviour));
-  let now = 0;
-  let exits = 0;
-  const reports: string[] = [];
-  const graceMs = 5000;
-  const launcher = () =>
-    childProcessLauncher({
-      entry,
-      work,
-      state: join(directory, 'state'),
-      cache: join(directory, 'cache'),
-      path: '/nowhere',
-      isolation: Promise.resolve('none'),
-      url: () => 'http://door',
-      now: () => now,
-      startMs: 1000,
-      graceMs,
-      exited: () => {
-        exits += 1;
-      },
-      report: (_, words) => reports.push(words),
-    });
-  const lines = () =>
-    existsSync(told)
-      ? readFileSync(told, 'utf8')
-          .split('\n')
-          .filter(line => line !== '')
-      : [];
-  const pids = () => [...new Set(lines().map(line => Number.parseInt(line, 10)))];
-  const isAlive = (pid: number) => {
-    try {
-      process.kill(pid, 0);
-      return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
-  return {
-    launcher: launcher(),
-    successor: launcher(),
-    wait: ms => {
-      now += ms;
-    },
-    graceMs,
-    heard: () => lines().map(line => line.replace(/^\d+ /, '')),
-    alive: () => pids().some(isAlive),
-    exits: () => exits,
-    reports: () => reports,
-    close: () => {
-      for (const pid of pids().filter(isAlive))
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It has just ended.
-        }
-    },
-    work,
-  };
-}
+import { type Behaviour, type ProcessesUnderTest, processesUnderTest } from './processes-under-test.ts';
 
 // Elsewhere there is no /proc in which to find what a worker left behind.
-describe.skipIf(process.platform !== 'linux')('on Linux', () => launcherContract('a child process', make));
+describe.skipIf(process.platform !== 'linux')('on Linux', () =>
+  launcherContract('a child process', async () => {
+    const made = processesUnderTest('stays');
+    const handed = async () => {
+      await until(() => made.heard().length > 0, 'the worker begins');
+      const { INFRA_DEPLOYER_RUN: run, INFRA_DEPLOYER_TICKET: ticket } = JSON.parse(made.heard()[0] ?? '');
+      return { run, ticket };
+    };
+    return { ...made, handed, isAlive: made.alive, end: async () => made.close() };
+  }),
+);
+
+/** What only processes can do: be asked, be killed, and leave others behind. */
+describe.skipIf(process.platform !== 'linux')('a worker that is a process', () => {
+  let made: ProcessesUnderTest;
+  afterEach(() => made.close());
+
+  const launch = async (behaviour: Behaviour): Promise<RunRecord> => {
+    made = processesUnderTest(behaviour);
+    const run = startingRun();
+    expect(await made.launcher.start(run, 'the ticket')).toBeUndefined();
+    await until(() => made.heard().length > 0, 'the worker begins');
+    return run;
+  };
+  const gone = () => until(() => !made.alive(), 'the worker is gone');
+  /** Settles again and again, as the keeper does, until nothing is left. */
+  const settled = async (run: RunRecord) => {
+    for (let round = 0; round < 100; round++) {
+      if (await made.launcher.settle(run)) return;
+      await sleep(20);
+    }
+    throw new Error('it was not settled');
+  };
+  const told = (signal: string) => made.heard().filter(line => line === signal).length;
+
+  test('hands a worker its run, its ticket and the way to the door, and nothing of the server', async () => {
+    process.env.A_SECRET_OF_THE_SERVER = 'x';
+    const run = await launch('ends');
+    delete process.env.A_SECRET_OF_THE_SERVER;
+    expect(JSON.parse(made.heard()[0] ?? '')).toMatchObject({
+      INFRA_DEPLOYER_RUN: run.id,
+      INFRA_DEPLOYER_TICKET: 'the ticket',
+      INFRA_DEPLOYER_DOOR: 'http://door',
+    });
+    expect(made.heard()[0]).not.toContain('A_SECRET_OF_THE_SERVER');
+    await gone();
+  });
+
+  test('settles at once when the worker has ended by itself, and says that it has', async () => {
+    const run = await launch('ends');
+    await gone();
+    await until(() => made.exits() === 1, 'the end is told');
+    expect(await made.launcher.settle(run)).toBe(true);
+    expect(await made.launcher.settle(run)).toBe(true);
+    expect(made.reports()).toEqual([]);
+  });
+
+  test('passes on what a worker said that ended badly', async () => {
+    await launch('fails');
+    await until(() => made.exits() === 1, 'the end is told');
+    expect(made.reports()).toEqual([expect.stringContaining('cannot go on')]);
+  });
+
+  test('leaves a worker time to end by itself, asks it once, and waits for it', async () => {
+    const run = await launch('stays');
+    expect(await made.launcher.settle(run)).toBe(false);
+    made.wait(1000);
+    expect(await made.launcher.settle(run)).toBe(false);
+    expect(told('SIGTERM')).toBe(0);
+    made.wait(1001);
+    await settled(run);
+    expect([told('SIGTERM'), told('SIGINT'), made.alive()]).toEqual([1, 0, false]);
+  });
+
+  test('kills a worker that does not listen, after the grace and not before', async () => {
+    const run = await launch('ignores signals');
+    expect(await made.launcher.settle(run)).toBe(false);
+    made.wait(2001);
+    for (let round = 0; round < 3; round++) expect(await made.launcher.settle(run)).toBe(false);
+    await until(() => told('SIGTERM') === 1, 'the worker is asked');
+    made.wait(made.graceMs - 1);
+    expect(await made.launcher.settle(run)).toBe(false);
+    await sleep(100);
+    expect([told('SIGTERM'), made.alive()]).toEqual([1, true]);
+    made.wait(1);
+    await settled(run);
+    expect(made.alive()).toBe(false);
+  });
+
+  test('ends what a worker left behind in a session of its own: asked first, then killed', async () => {
+    const run = await launch('daemonises');
+    await until(() => made.exits() === 1, 'the worker itself ends');
+    expect([await made.launcher.settle(run), made.alive()]).toEqual([false, true]);
+    made.wait(2001);
+    expect(await made.launcher.settle(run)).toBe(false);
+    await until(() => told('SIGINT') === 1, 'it is interrupted');
+    made.wait(made.graceMs);
+    await settled(run);
+    expect(made.alive()).toBe(false);
+  });
+});
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`it did not come to this: ${what}`);
+    await sleep(10);
+  }
+}
 
 describe('the directories of a run', () => {
   test('are its own and its clone, for plan and apply of a path the same, and gone with the run', async () => {
-    const made = await make('ends');
+    const made = processesUnderTest('ends');
     const [plan, apply, other] = [
       startingRun(),
       startingRun({ command: 'apply' }),
@@ -126,7 +147,7 @@ describe('the directories of two stacks', () => {
     ['upper and lower case', { path: 'prod/vpc' }, { path: 'prod/VPC' }],
     ['the end of a path too long for a name', { path: `${long}/a` }, { path: `${long}/b` }],
   ])('are two where they differ by %s, on every file system', async (_, one, other) => {
-    const made = await make('ends');
+    const made = processesUnderTest('ends');
     const runs = [startingRun(one), startingRun(other)];
     for (const run of runs) expect(await made.launcher.start(run, 'ticket')).toBeUndefined();
     await expect.poll(() => made.exits()).toBe(2);
@@ -140,7 +161,7 @@ describe('the directories of two stacks', () => {
 
 describe('a directory that a run has left', () => {
   const ended = async () => {
-    const made = await make('ends');
+    const made = processesUnderTest('ends');
     const run = startingRun();
     await made.launcher.start(run, 'ticket');
     await expect.poll(() => made.exits()).toBe(1);
@@ -161,7 +182,7 @@ describe('a directory that a run has left', () => {
 });
 
 test('a worker for which there is no place is not started, and a sentence says why', async () => {
-  const made = await make('ends');
+  const made = processesUnderTest('ends');
   writeFileSync(made.work, 'a file where the directory should be');
   const notStarted = await made.launcher.start(queuedRun(), 'ticket');
   expect(notStarted?.failed).toMatch(/EEXIST|ENOTDIR/);

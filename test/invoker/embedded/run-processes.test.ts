@@ -29,7 +29,7 @@ describe.skipIf(requires('sandbox'))('a process in a sandbox', () => {
     const run = `r_descent${process.pid}`;
     const script = `env -i sh -c 'echo ready; sleep 60 & wait'; true`;
     const env = { PATH: '/usr/bin:/bin', INFRA_DEPLOYER_RUN: run };
-    const tool = startTool(script, { isolation, env, graceMs: 0 });
+    const tool = startTool(script, { isolation, env, graceMs: () => 0 });
     await tool.printed('ready');
     // bubblewrap, the shells and the sleep.
     await expect.poll(() => runProcesses(run).length).toBeGreaterThanOrEqual(4);
@@ -49,7 +49,7 @@ describe.skipIf(requires('sandbox'))('a process in a sandbox', () => {
     const [run, other] = [`r_liar${process.pid}`, `r_other${process.pid}`];
     const lie = `INFRA_DEPLOYER_RUN=${other} INFRA_DEPLOYER_TICKET=x sh -c 'echo ready; sleep 60 & wait'; true`;
     const env = { PATH: '/usr/bin:/bin', INFRA_DEPLOYER_RUN: run };
-    const tool = startTool(lie, { isolation, env, graceMs: 0 });
+    const tool = startTool(lie, { isolation, env, graceMs: () => 0 });
     await tool.printed('ready');
     expect(runProcesses(other)).toEqual([]);
     expect(runProcesses(run).filter(({ isWorker }) => isWorker)).toEqual([]);

@@ -1,0 +1,27 @@
+/** What an error of an AWS client means for a start: whether the same may go well later, and why it did not go now. */
+import type { NotStarted } from '../ledger.ts';
+
+/** Refusals that pass by themselves although their status says that the caller is at fault. */
+const passingNames = /throttl|toomanyrequests|slowdown|requestlimit|limitexceeded|resourceconflict/i;
+const passingMessages = /capacity|reached the limit|rate exceeded/i;
+
+/**
+ * Where the answer got lost, a worker may have been started all the same. That is safe: the next start has another ticket,
+ * and without its ticket a worker gets nothing.
+ */
+export function notStarted(error: unknown): NotStarted {
+  const {
+    name = 'Error',
+    message = '',
+    $metadata,
+  } = Object(error) as {
+    name?: string;
+    message?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  const failed = message === '' ? name : `${name}: ${message}`;
+  const status = $metadata?.httpStatusCode;
+  const isRefused = status !== undefined && status >= 400 && status < 500 && status !== 429;
+  const passes = passingNames.test(name) || (!/denied/i.test(name) && passingMessages.test(message));
+  return isRefused && !passes ? { failed } : { failed, again: true };
+}
