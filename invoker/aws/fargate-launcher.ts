@@ -38,7 +38,8 @@ export function fargateLauncher({ client, settings, now, graceMs }: FargateLaunc
   /** ECS knows a stopped task for about an hour. */
   const tasksOf = async (run: RunRecord): Promise<readonly Task[]> => {
     const arns: string[] = [];
-    // In this order: a task that is being stopped meanwhile is listed twice rather than never.
+    // In this order: a task that is being stopped meanwhile is listed twice rather than never. No filter but the status
+    // may go with `startedBy` (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html).
     for (const desiredStatus of ['RUNNING', 'STOPPED'] as const)
       for await (const { taskArns } of paginateListTasks(
         { client },
@@ -73,9 +74,11 @@ export function fargateLauncher({ client, settings, now, graceMs }: FargateLaunc
 
     look: async run => {
       const tasks = await tasksOf(run);
-      const stopped = tasks.filter(({ lastStatus }) => lastStatus === 'STOPPED');
-      const [first] = stopped;
-      return first && stopped.length === tasks.length ? stopReason(first) : undefined;
+      const [first] = tasks;
+      // The keeper was killed before it asked for one. Should one come all the same, its ticket is worth nothing.
+      if (first === undefined)
+        return (run.leaseUntil ?? 0) < now() ? { failed: 'there is no task of this run', again: true } : undefined;
+      return tasks.every(({ lastStatus }) => lastStatus === 'STOPPED') ? stopReason(first) : undefined;
     },
 
     settle: async run => {
@@ -127,10 +130,5 @@ function taskOf(run: RunRecord, ticket: string, pool: Pool, settings: FargateSet
         },
       ],
     },
-    tags: [
-      { key: 'infra-deployer:run', value: run.id },
-      { key: 'infra-deployer:repo', value: run.repo },
-      { key: 'infra-deployer:path', value: run.request.path.slice(0, 256) },
-    ],
   };
 }

@@ -1,8 +1,8 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
 import { motoMissing } from './aws/moto.ts';
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
-import { awsProviderMissing, providersMissing } from './providers.ts';
 import { imageMissing } from './image-bases.ts';
+import { awsProviderMissing, providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 

@@ -297,6 +297,7 @@ async function makeStores(rendered: Rendered, admin: ReturnType<typeof clientFor
           {
             name: container.name,
             image: container.image,
+            memory: 512,
             environment: Object.entries(container.environment).map(([name, value]) => ({ name, value })),
           },
         ],

@@ -61,6 +61,13 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))(
       expect(plan).toMatchObject({ status: 0 });
       expect(plan.stdout).toContain(`(${kind})`);
       const applied = await cli(...asked('apply', path), '--json');
+      if (applied.status !== 0)
+        console.log(
+          applied.stderr,
+          applied.stdout,
+          account.front.functionLog(functionOf(account.rendered, 'worker').arn),
+          JSON.stringify(account.front.calls.filter(c => !c.allowed)),
+        );
       expect(JSON.parse(applied.stdout)).toMatchObject({
         exitCode: 0,
         run: { state: 'succeeded', worker: kind, counts: { create: 1 } },

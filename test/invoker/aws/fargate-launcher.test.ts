@@ -67,11 +67,6 @@ describe('the request for a task', () => {
             },
           ],
         },
-        tags: [
-          { key: 'infra-deployer:run', value: run.id },
-          { key: 'infra-deployer:repo', value: 'infra-live' },
-          { key: 'infra-deployer:path', value: 'prod/vpc' },
-        ],
       },
     ]);
   });

@@ -117,6 +117,23 @@ test('a keeper that was killed after it had started a task has lost nothing', as
   expect(await claimWith(id, ticketOf(0))).toBe(200);
 });
 
+test('a keeper that was killed before it could start a task starts one later', async () => {
+  const id = await submitted();
+  ecs.refuseNext('cut');
+  isKilled = true;
+  await expect(plane.round()).rejects.toThrow('the keeper was killed');
+  isKilled = false;
+  plane.clock.now += 300_000;
+  await plane.round();
+  expect([ecs.requests.length, (await shown(id)).state]).toEqual([0, 'starting']);
+  plane.clock.now += 1;
+  await plane.round();
+  expect((await shown(id)).state).toBe('queued');
+  plane.clock.now += 5000;
+  await plane.round();
+  expect(await claimWith(id, ticketOf(0))).toBe(200);
+});
+
 test('a run whose task was lost holds its path until ECS has seen that task end', async () => {
   const id = await submitted();
   const next = await submitted();

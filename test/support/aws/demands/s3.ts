@@ -8,7 +8,7 @@ import type { Demand, Demands, Place } from './demand.ts';
 
 /** Parameters that change the answer but not what is asked for; any other one is unknown. */
 const harmless =
-  /^(x-id|X-Amz-.+|list-type|prefix|delimiter|max-keys|start-after|continuation-token|encoding-type|fetch-owner|key-marker|version-id-marker|versionId|response-content-type)$/;
+  /^(x-id|X-Amz-.+|x-amz-checksum-mode|list-type|prefix|delimiter|max-keys|start-after|continuation-token|encoding-type|fetch-owner|key-marker|version-id-marker|versionId|response-content-type)$/;
 
 export const s3Demands: Demands = async (request, place) => {
   const [, bucket = '', key = ''] = /^\/([^/]+)\/?(.*)$/s.exec(decodeURIComponent(request.path)) ?? [];
