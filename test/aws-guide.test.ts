@@ -1,12 +1,19 @@
 /** docs/aws.md says what is there: its names are the module's and the command's, its policies can be installed, its links lead somewhere. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFlagName, twinOf } from '../deployer-cli/flags.ts';
 import { functionAddress } from '../deployer-cli/function-address.ts';
+import { directAudit } from '../invoker/direct-audit.ts';
 import { cloudProblems } from '../policies/cloud-problems.ts';
 import { environmentNameFlaw } from '../policies/environment-name.ts';
 import { parseAllowlist } from '../policies/parse.ts';
+import { canonicalPath } from '../policies/path.ts';
+import { stackSettings } from '../policies/stack.ts';
+import { checkBackend } from '../task-image/backend.ts';
+import { orFail } from '../task-image/failure.ts';
+import { type Moto, startMoto } from './support/aws/moto.ts';
+import { terraformEnvironment } from './support/environment.ts';
 import { requires } from './support/requirements.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 import { terraform } from './support/terraform.ts';
@@ -25,6 +32,8 @@ const blocks = (language: string, page = guide): string[] =>
 const prose = guide.replaceAll(/^```.*?^```/gms, '');
 const commands = blocks('sh').flatMap(block => block.trim().split('\n'));
 const configuration = blocks('hcl').join('\n');
+
+const otherCloud = blocks('yaml').find(block => block.includes('endpoint:')) ?? '';
 
 const variables = new Set(matches(module, /^variable "(\w+)"/gm));
 const outputs = new Set(matches(module, /^output "(\w+)"/gm));
@@ -61,14 +70,13 @@ describe('the guide to AWS', () => {
   test('has policies that an installation takes', () => {
     const snippets = blocks('yaml');
     const policy = snippets.find(block => block.includes('version: 1')) ?? '';
-    const stacks = snippets.find(block => block.startsWith('    stacks:')) ?? '';
     const trust = snippets.find(block => block.startsWith('trust_invoker')) ?? '';
     const rule = snippets.find(block => block.startsWith('      - {name')) ?? '';
     const readmeStacks = blocks('yaml', read('README.md')).find(block => block.startsWith('    stacks:')) ?? '';
-    expect([policy, stacks, trust, rule, readmeStacks]).not.toContain('');
+    expect([policy, otherCloud, trust, rule, readmeStacks]).not.toContain('');
     const all = [
       policy,
-      policy.replace(/ {4}stacks:\n.*/s, stacks),
+      policy.replace(/ {4}stacks:\n.*/s, otherCloud),
       policy.replace('    stacks:', `${rule}    stacks:`) + trust,
       policy.replace(/ {4}stacks:\n.*/s, readmeStacks),
       read('terraform/examples/allowlist.yaml'),
@@ -94,6 +102,13 @@ describe('the guide to AWS', () => {
       expect(read('image.config.ts')).toContain(`--${flag}`);
   });
 
+  test('asks the audit door what it answers', async () => {
+    const [payload = ''] = matches(commands.join('\n'), /--payload '(.+?)'/g);
+    const entries = [{ seq: 1 }] as never;
+    const door = directAudit({ operations: { listAudit: async () => ({ entries }) } as never, failed: () => {} });
+    expect(await door(JSON.parse(payload))).toEqual({ status: 200, body: { entries } });
+  });
+
   test('says rightly which names a secret may fill', () => {
     for (const name of ['SCW_SECRET_KEY', 'GITLAB_TOKEN', 'SCW_DEFAULT_PROJECT_ID', 'TF_VAR_name', 'AWS_ACCESS_KEY_ID'])
       expect(environmentNameFlaw(name, false), name).toBeUndefined();
@@ -116,6 +131,44 @@ describe.skipIf(requires('terraform', 'aws provider'))('the configuration of the
     const { stdout } = await terraform(dir, ['output', '-raw', 'target_trust_policy'], options);
     expect(JSON.parse(stdout)).toEqual(JSON.parse(blocks('json')[0] ?? ''));
   }, 120_000);
+});
+
+describe.skipIf(requires('terraform', 'aws'))('a store that is not of AWS', () => {
+  let store: Moto;
+  beforeAll(async () => {
+    store = await startMoto();
+    await fetch(`${store.url}/acme-tfstate`, { method: 'PUT' });
+  });
+  afterAll(() => store.stop());
+
+  test('keeps the state as the guide has the policy say', async () => {
+    const text = (blocks('yaml')[0] ?? '')
+      .replace(/ {4}stacks:\n.*/s, otherCloud)
+      .replace(/https:.*scw.cloud/, store.url);
+    const parsed = parseAllowlist(
+      text.replace('region: fr-par', '$&\n            use_path_style: "true"'),
+      'policy.yaml',
+    );
+    const [repository] = parsed.ok ? [...parsed.policy.repositories.values()] : [];
+    if (repository === undefined) throw new Error('the policy of the guide is none');
+    const settings = stackSettings(repository, orFail(canonicalPath('prod/vpc')));
+    const config = Object.entries(settings.backend?.config ?? {}).map(
+      ([name, value]) => `-backend-config=${name}=${value}`,
+    );
+
+    const dir = temporaryDirectory('other-cloud');
+    writeFileSync(join(dir, 'main.tf'), 'terraform {\n  backend "s3" {}\n}\nresource "terraform_data" "x" {}\n');
+    const env = terraformEnvironment({ AWS_ACCESS_KEY_ID: 'SCWX', AWS_SECRET_ACCESS_KEY: 'x' });
+    for (const command of [
+      ['init', ...config],
+      ['apply', '-auto-approve'],
+    ])
+      await terraform(dir, [...command, '-input=false'], { env, timeoutMs: 60_000 });
+
+    expect(checkBackend(settings, join(dir, '.terraform'), false)).toBe(false);
+    const { stdout } = await terraform(dir, ['state', 'list'], { env });
+    expect(stdout.trim()).toBe('terraform_data.x');
+  }, 180_000);
 });
 
 /** Of Terraform's S3 backend, which the guide explains. */
