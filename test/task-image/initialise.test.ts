@@ -23,16 +23,3 @@ test('private modules are refused where no agent would answer, before their keys
   expect(problem).toMatchObject({ code: 'E_INIT', fix: expect.stringContaining('bubblewrap') });
   expect(isInitialised).toBe(false);
 });
-
-test('the session that reads the keys is gone before anything of the repository runs', async () => {
-  const order: string[] = [];
-  await initialise({
-    control: { ...silentControl(), dropKeySession: () => void order.push('dropped') },
-    tool: { init: async () => void order.push('init') },
-    places: { runDir: runDirectory(), path: '/usr/bin:/bin' },
-    repository: { modules: [] },
-    settings: { moduleSources: [] },
-    isolation: { kind: 'none', why: 'a test' },
-  });
-  expect(order).toEqual(['dropped', 'init']);
-});
