@@ -12,7 +12,9 @@ export async function findReceipt(
   { isReceiptMac }: Pick<Seals, 'isReceiptMac'>,
 ): Promise<Result<Receipt>> {
   const named = wanted.planId === undefined ? undefined : await ledger.receipt(wanted.planId);
-  const stored = named ? [named] : await ledger.receipts(wanted.repo, wanted.path);
+  const { repo, path, commit } = wanted;
+  const ofCommit = named || commit === undefined ? [] : await ledger.receipts(repo, path, commit);
+  const stored = named ? [named] : ofCommit;
   const checked = stored.map(async one => ({
     ...one,
     isGenuine: await isReceiptMac(one.mac, receiptText(one.receipt)),

@@ -18,6 +18,8 @@ export interface RunQuery {
   readonly repo?: string;
   readonly path?: string;
   readonly state?: State;
+  /** Only runs that arrived before the one with this `seq`. */
+  readonly before?: number;
   readonly limit: number;
 }
 
@@ -32,15 +34,17 @@ export interface Ledger {
   asked(once: string): Promise<RunRecord | undefined>;
   /**
    * One transaction: the run, its audit entry and its receipt. Answers the stored run, or why nothing was stored:
-   * `conflict` (the run is no longer at `expectedVersion`) or `spent` (the receipt is not good any more).
+   * `conflict` (the run is no longer at `expectedVersion`, or another run occupies its path) or `spent` (the receipt is
+   * not good any more).
    */
   transition(expectedVersion: number, next: RunRecord, effects?: Effects): Promise<RunRecord | 'conflict' | 'spent'>;
   /** Runs that are live or still occupied, in arrival order. */
   open(): Promise<readonly RunRecord[]>;
-  /** Newest first. */
+  /** Newest first. A ledger may look no further back than 100,000 runs for what matches. */
   list(query: RunQuery): Promise<readonly RunRecord[]>;
   receipt(planId: string): Promise<StoredReceipt | undefined>;
-  receipts(repo: string, path: string): Promise<readonly StoredReceipt[]>;
+  /** Of the plans that were made of this path from this commit. */
+  receipts(repo: string, path: string, commit: string): Promise<readonly StoredReceipt[]>;
   /** An audit entry that belongs to no run: refusals, changes of the policy. */
   record(event: AuditEvent): Promise<void>;
   /** Entries after `seq`, oldest first. */

@@ -96,6 +96,15 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
     return true;
   };
 
+  /** One writer per path, whatever a queue has made of it. */
+  const isTaken = ({ id, repo, request: { path } }: RunRecord): boolean =>
+    all(
+      "select id from runs where open = 1 and repo = ? and path = ? and id <> ? and record ->> '$.occupied'",
+      repo,
+      path,
+      id,
+    ).length > 0;
+
   const store = (expectedVersion: number, next: RunRecord, effects: Effects): RunRecord | 'conflict' | 'spent' => {
     const run = { ...next, version: expectedVersion + 1 };
     const stored = change(
@@ -107,7 +116,7 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
       run.id,
       expectedVersion,
     );
-    if (stored.changes !== 1) return 'conflict';
+    if (stored.changes !== 1 || (run.occupied && isTaken(run))) return 'conflict';
     if (effects.spend !== undefined && !spend(effects.spend, run)) return 'spent';
     if (effects.receipt) keep(effects.receipt);
     if (effects.audit) append(effects.audit);
@@ -150,8 +159,10 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
     open: async () => all<RunRow>('select seq, version, record from runs where open = 1 order by seq').map(runOf),
     list: async query => all<RunRow>(listSql(query), ...listValues(query)).map(runOf),
     receipt: async planId => all<ReceiptRow>('select * from receipts where plan_id = ?', planId).map(receiptOf)[0],
-    receipts: async (repo, path) =>
-      all<ReceiptRow>('select * from receipts where repo = ? and path = ?', repo, path).map(receiptOf),
+    receipts: async (repo, path, commit) =>
+      all<ReceiptRow>('select * from receipts where repo = ? and path = ?', repo, path)
+        .map(receiptOf)
+        .filter(({ receipt }) => receipt.commit === commit),
     record: async event => transaction(() => append(event)),
     audit: async (after, limit) =>
       all<{ entry: string }>('select entry from audit where seq > ? order by seq limit ?', after, limit).map(
@@ -176,12 +187,16 @@ const receiptOf = (row: ReceiptRow): StoredReceipt => ({
 const filters = ['repo', 'path', 'state'] as const;
 
 const listSql = (query: RunQuery): string => {
-  const wanted = filters.filter(name => query[name] !== undefined).map(name => `${name} = ?`);
+  const wanted = [
+    ...filters.filter(name => query[name] !== undefined).map(name => `${name} = ?`),
+    ...(query.before === undefined ? [] : ['seq < ?']),
+  ];
   const where = wanted.length === 0 ? '' : `where ${wanted.join(' and ')}`;
   return `select seq, version, record from runs ${where} order by seq desc limit ?`;
 };
 
 const listValues = (query: RunQuery): (string | number)[] => [
   ...filters.flatMap(name => query[name] ?? []),
+  ...(query.before === undefined ? [] : [query.before]),
   query.limit,
 ];

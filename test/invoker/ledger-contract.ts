@@ -1,12 +1,14 @@
 /** What every ledger must do, whatever it is built on. */
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cleanReport } from '../../invoker/clean-report.ts';
 import type { Ledger } from '../../invoker/ledger.ts';
 import { type RunRecord, release } from '../../invoker/run.ts';
 import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEntry, AuditEvent } from '../../policies/contract/audit-entry.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { receiptText } from '../../policies/receipt.ts';
-import { commitA, onceFor, queuedRun, runIn, t0 } from './sample-run.ts';
+import { commitA, commitB, onceFor, queuedRun, runIn, t0 } from './sample-run.ts';
 
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
@@ -22,6 +24,14 @@ const event = (run: RunRecord, kind: AuditEvent['kind'] = 'accepted'): AuditEven
   caller: run.caller,
   run: run.id,
 });
+/** As long as can be written with this many characters, and nothing in it repeats. */
+const unlikeAnything = (characters: number): string =>
+  Array.from(randomBytes(2 * characters).toString('utf16le'), character =>
+    /\p{L}/u.test(character) ? character : '語',
+  )
+    .join('')
+    .slice(0, characters);
+
 /** Cannot be written down by anybody. */
 const unwritable = (run: RunRecord): AuditEvent => ({
   ...event(run),
@@ -85,7 +95,8 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       const first = queuedRun({ requestId });
       const again = queuedRun({ requestId, path: 'prod/app' });
       const other = queuedRun({ requestId, caller: 'somebody else' });
-      const answers = await Promise.all([first, again, other].map(run => ledger.create(run, event(run))));
+      const answers = [];
+      for (const run of [first, again, other]) answers.push(await ledger.create(run, event(run)));
       expect(answers.map(({ run, created }) => [run.id, created])).toEqual([
         [first.id, true],
         [first.id, false],
@@ -97,6 +108,15 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect((await ledger.asked(onceFor(other.caller, requestId)))?.id).toBe(other.id);
       expect(await ledger.asked(onceFor(first.caller, 'another-id'))).toBeUndefined();
       expect(await ledger.asked(onceFor('a third', requestId))).toBeUndefined();
+    });
+
+    test('is stored once for all that are asked for alike at once', async () => {
+      const runs = Array.from({ length: 5 }, () => queuedRun({ requestId: 'job-302-plan' }));
+      const answers = await Promise.all(runs.map(run => ledger.create(run, event(run))));
+      expect(answers.filter(({ created }) => created).length).toBe(1);
+      expect(new Set(answers.map(({ run }) => run.id)).size).toBe(1);
+      expect(await ledger.list({ limit: 9 })).toEqual([answers[0]?.run]);
+      expect((await trail()).length).toBe(1);
     });
 
     test('that is like no other is always a new one', async () => {
@@ -143,6 +163,44 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect((await trail()).length).toBe(2);
     });
 
+    test('that lets a run occupy its path is a conflict while another one does', async () => {
+      const [first, second] = [await create(), await create()];
+      const elsewhere = await create(queuedRun({ path: 'prod/app' }));
+      const held = await next({ ...first, occupied: true });
+      const taken = { audit: event(second, 'started'), receipt: receiptOf(second) };
+      expect(await ledger.transition(0, { ...second, occupied: true }, taken)).toBe('conflict');
+      expect(await ledger.get(second.id)).toEqual(second);
+      expect(await ledger.receipt(second.id)).toBeUndefined();
+      expect(await next({ ...elsewhere, occupied: true })).toMatchObject({ occupied: true });
+      expect(await next({ ...held, cancelRequested: true })).toMatchObject({ occupied: true, version: 2 });
+      expect(await next({ ...second, cancelRequested: true })).toMatchObject({ occupied: false, version: 1 });
+      await next({ ...release(held), version: 2 });
+      expect(await next({ ...second, version: 1, occupied: true })).toMatchObject({ occupied: true, version: 2 });
+      expect((await trail()).map(({ event: { kind } }) => kind)).not.toContain('started');
+    });
+
+    test('lets one of many occupy a path that want it at once', async () => {
+      const runs = [await create(), await create(), await create(), await create()];
+      const answers = await Promise.all(runs.map(run => ledger.transition(0, { ...run, occupied: true })));
+      expect(answers.filter(answer => answer === 'conflict').length).toBe(3);
+      expect((await ledger.open()).filter(({ occupied }) => occupied).length).toBe(1);
+    });
+
+    test('stores the longest end that a worker may tell, and what a long request has asked for', async () => {
+      const replace = Array.from({ length: 15 }, () => unlikeAnything(1000));
+      const run = await create(queuedRun({ replace }));
+      const changes = Array.from({ length: 2000 }, () => ({
+        address: unlikeAnything(1024),
+        action: 'replace' as const,
+      }));
+      const [message, fix] = [unlikeAnything(4096), unlikeAnything(4096)];
+      const report = cleanReport({ outcome: 'failed', error: { code: 'E_TERRAFORM', message, fix }, changes });
+      const ended: RunRecord = { ...run, state: 'failed', ...report.error, changes: report.changes ?? [] };
+      expect(ended.changes?.length).toBeGreaterThan(30);
+      expect(await next(ended, { audit: event(run, 'ended') })).toEqual({ ...ended, version: 1 });
+      expect(await ledger.get(run.id)).toEqual({ ...ended, version: 1 });
+    });
+
     test('of a run that is not there is a conflict', async () => {
       expect(await ledger.transition(0, queuedRun())).toBe('conflict');
     });
@@ -175,14 +233,24 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect(await ledger.receipt('r_none')).toBeUndefined();
     });
 
-    test('are found by repository and path', async () => {
+    test('are found by repository, path and commit', async () => {
       const [a, b, other] = [await planned(), await planned(), await planned(queuedRun({ path: 'prod/app' }))];
-      const ids = async (repo: string, path: string) =>
-        (await ledger.receipts(repo, path)).map(({ receipt }) => receipt.planId).sort();
+      const ids = async (repo: string, path: string, commit = commitA) =>
+        (await ledger.receipts(repo, path, commit)).map(({ receipt }) => receipt.planId).sort();
       expect(await ids('infra-live', 'prod/vpc')).toEqual([a, b].sort());
       expect(await ids('infra-live', 'prod/app')).toEqual([other]);
       expect(await ids('another', 'prod/vpc')).toEqual([]);
+      expect(await ids('infra-live', 'prod')).toEqual([]);
+      expect(await ids('infra-live', 'prod/vpc', commitB)).toEqual([]);
     });
+
+    test('of a path that was planned a hundred times and more go stale together', async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 120; n += 1) ids.push(await planned());
+      await next(await create(queuedRun({ command: 'apply' })), { spend: ids[60] });
+      const statuses = (await ledger.receipts('infra-live', 'prod/vpc', commitA)).map(({ status }) => status);
+      expect([statuses.length, statuses.filter(status => status === 'stale').length]).toEqual([120, 119]);
+    }, 120_000);
 
     test('are spent once, and make the others of their path stale', async () => {
       const [a, b, other] = [await planned(), await planned(), await planned(queuedRun({ path: 'prod/app' }))];
@@ -202,13 +270,19 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       await next(await create(queuedRun({ command: 'apply' })), { spend: a });
       const late = await planned();
       const second = await create(queuedRun({ command: 'apply' }));
-      const before = [await trail(), await ledger.receipts('infra-live', 'prod/vpc'), await ledger.receipt(other)];
+      const before = [
+        await trail(),
+        await ledger.receipts('infra-live', 'prod/vpc', commitA),
+        await ledger.receipt(other),
+      ];
       const effects = { spend: choose(a, b, other), audit: event(second, 'applying') };
       expect(await ledger.transition(0, { ...second, cancelRequested: true }, effects)).toBe('spent');
       expect(await ledger.get(second.id)).toEqual(second);
-      expect([await trail(), await ledger.receipts('infra-live', 'prod/vpc'), await ledger.receipt(other)]).toEqual(
-        before,
-      );
+      expect([
+        await trail(),
+        await ledger.receipts('infra-live', 'prod/vpc', commitA),
+        await ledger.receipt(other),
+      ]).toEqual(before);
       expect(await status(late)).toBe('good');
     });
 
@@ -240,6 +314,9 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect(await ids({ path: 'prod/vpc' })).toEqual([c.id, a.id]);
       expect(await ids({ path: 'prod/vpc', state: 'queued', repo: 'infra-live' })).toEqual([a.id]);
       expect(await ids({ repo: 'another' })).toEqual([]);
+      expect(await ids({ state: 'canceled' })).toEqual([c.id]);
+      expect(await ids({ before: c.seq, limit: 1 })).toEqual([b.id]);
+      expect(await ids({ path: 'prod/vpc', repo: 'infra-live', before: c.seq })).toEqual([a.id]);
     });
   });
 

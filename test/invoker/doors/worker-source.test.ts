@@ -109,7 +109,7 @@ describe('phase', () => {
       plane.gone.add(worker.id);
       await plane.round();
     }
-    const [{ receipt, status } = {}] = await plane.ledger.receipts('infra-live', 'prod/app');
+    const [{ receipt, status } = {}] = await plane.ledger.receipts('infra-live', 'prod/app', commitA);
     expect([receipt?.path, status]).toEqual(['prod/app', 'good']);
   });
 });
