@@ -21,6 +21,8 @@ export async function bundle(outdir = `${root}/dist`): Promise<void> {
     splitting: true,
     format: 'esm',
     platform: 'node',
+    // The SDK's ES modules: of CommonJS nothing can be left out, and a dynamic import finds no names in it.
+    mainFields: ['module', 'main'],
     target: 'node22.18',
     minifySyntax: true,
     legalComments: 'none',

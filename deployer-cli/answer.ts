@@ -10,6 +10,10 @@ export const isLogs = (body: unknown): body is Logs => fits(body, logs);
 
 export const isRunList = (body: unknown): body is { runs: Run[] } => fits(body, { runs: listOf(run) });
 
+/** What a door answers to an invocation: status and body as over HTTP. */
+export const isDoorAnswer = (value: unknown): value is { status: number; body: unknown } =>
+  fits(value, { status: whole });
+
 export const isErrorBody = (body: unknown): body is ErrorBody => fits(body, errorBody);
 
 type Shape = ((value: unknown) => boolean) | { readonly [key: string]: Shape };
@@ -51,6 +55,7 @@ const run: Shape = {
   hasChanges: optional(flag),
   counts: optional({ create: whole, update: whole, delete: whole, replace: whole }),
   changes: optional(listOf({ address: text, action: text })),
+  worker: optional(text),
   tool: optional({ binary: text, version: optional(text) }),
   serial: optional({ before: optional(whole), after: optional(whole) }),
   exitCode: optional(whole),

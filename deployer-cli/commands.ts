@@ -35,7 +35,7 @@ export const commands: readonly CliCommand[] = [
   mainCommand,
   {
     name: 'runs list',
-    summary: 'list runs, newest first (needs the audit token)',
+    summary: 'list runs, newest first (for auditors: the audit token, on AWS the audit function)',
     examples: ['infra-deployer runs list --path prod/vpc --state failed'],
     flags: ['path', 'repo', 'state', 'limit', 'server', ...talking],
     load: async () => (await import('./runs.ts')).list,

@@ -9,6 +9,7 @@ const ownCodes = {
   E_SETTINGS: 3,
   E_NOT_PUSHED: 3,
   E_NO_TOKEN: 4,
+  E_AWS_CREDENTIALS: 4,
   E_STOPPED_WAITING: 7,
   E_SERVER_AWAY: 8,
   E_CLI: 8,

@@ -26,7 +26,10 @@ const table = {
   repo: { takes: 'NAME', config: true, help: "the policy's name or url of the repository, where it has several" },
   sha: { takes: 'COMMIT', help: 'the commit that is meant: the tip of the ref or an ancestor of it' },
   'plan-id': { takes: 'ID', help: 'the plan to apply; left out, the one good plan of this commit' },
-  server: { takes: 'URL', help: 'where the deploy server is: http(s)://host[:port]' },
+  server: {
+    takes: 'SERVER',
+    help: 'where the deploy server is: http(s)://host[:port], or lambda:NAME, its function on AWS',
+  },
   timeout: { takes: 'DURATION', config: true, help: 'stop waiting after this long, as 90s, 30m or 1h30m' },
   'request-id': { takes: 'ID', help: 'names this request: sent again, it starts nothing twice' },
   'run-file': { takes: 'FILE', completes: 'files', help: 'where id and key of the run are written to, or read from' },

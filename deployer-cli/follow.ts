@@ -42,6 +42,9 @@ export async function follow(following: Following): Promise<{ readonly run?: Run
       if (answer.value.end || (untilRead && answer.value.lines.length === 0)) return { run };
       // Where there was nothing to read, never at once again, whatever the server says.
       pauseMs = Math.min(Math.max(answer.value.pollMs, answer.value.lines.length > 0 ? 0 : 20), 60_000);
+    } else if (run && answer.failure.code === 'E_AWS_CREDENTIALS') {
+      // They were good until now: it is the watching that ends, not the run.
+      return { run, failure: stopped(`since ${answer.failure.message}`) };
     } else if (!isPassing(answer.failure)) {
       return { ...seen(run), failure: answer.failure };
     } else if (!away) {

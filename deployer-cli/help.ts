@@ -11,7 +11,7 @@ export function help(command: CliCommand): string {
     ...section('Examples', command.examples),
     ...(isMain ? section('Sub-commands', subCommands()) : []),
     ...section('Flags, and the variables that stand for them', flagRows(command)),
-    ...(command.flags.includes('server') ? section('The token, by environment only', columns(tokenRows)) : []),
+    ...(command.flags.includes('server') ? section('Tokens, by environment only', columns(tokenRows)) : []),
     ...(isMain ? section('Exit codes', columns(exitCodes)) : []),
     ...(isMain
       ? ['', 'A flag wins over its variable, this over .infra-deployer.yaml, this over what GitLab CI says.']
@@ -44,8 +44,9 @@ function flagRows(command: CliCommand): string[] {
 
 const tokenRows = [
   ['INFRA_DEPLOYER_ID_TOKEN', "who asks: the job's ID token (GitLab: `id_tokens:`)"],
-  ['INFRA_DEPLOYER_TOKEN', "a token of the server's own machine"],
+  ['INFRA_DEPLOYER_TOKEN', "a token of the server's own machine; none for lambda:NAME"],
   ['…_FILE', 'of both: the file that holds it'],
+  ['AWS_…', 'for lambda:NAME the credentials of AWS that may invoke it, as its own tools find them'],
 ];
 
 const exitCodes = [

@@ -1,9 +1,10 @@
 /** Speaks to a deploy server over HTTP: one request, one answer, a deadline for each, no redirect followed. */
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { printable, withoutColour } from '../policies/printable.ts';
-import { isCreated, isErrorBody, isLogs, isRun, isRunList } from './answer.ts';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions, request } from 'node:http';
+import { isCreated, isLogs, isRun, isRunList } from './answer.ts';
 import { formatDuration } from './duration.ts';
-import { done, type Failure, fail, type Outcome } from './failure.ts';
+import { done, fail, type Outcome } from './failure.ts';
+import { networkReason } from './network-reason.ts';
+import { parseAnswer, readAnswer } from './read-answer.ts';
 import type { Connection, Transport } from './transport.ts';
 
 const answerMs = 10_000;
@@ -13,10 +14,12 @@ const longestAnswer = 8 * 1024 * 1024;
 
 type Method = 'GET' | 'POST';
 
-export async function httpTransport({ server, token, signal }: Connection): Promise<Transport> {
-  const http = server.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const agent = new http.Agent({ keepAlive: true });
+export async function httpTransport(connection: Connection): Promise<Transport> {
+  const http = connection.server.startsWith('https:') ? await import('node:https') : await import('node:http');
+  return transport(connection, http.request, new http.Agent({ keepAlive: true }));
+}
 
+function transport({ server, token, signal }: Connection, open: typeof request, agent: Agent): Transport {
   async function ask<T>(
     method: Method,
     path: string,
@@ -30,7 +33,7 @@ export async function httpTransport({ server, token, signal }: Connection): Prom
       agent,
       signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
       headers: {
-        authorization: `Bearer ${token}`,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         accept: 'application/json',
         ...(text === undefined
           ? {}
@@ -38,10 +41,10 @@ export async function httpTransport({ server, token, signal }: Connection): Prom
       },
     };
     try {
-      const answer = await exchange(http.request(`${server}${path}`, options), text);
-      return read(server, answer, isExpected);
+      const { status, text: answer } = await exchange(open(`${server}${path}`, options), text);
+      return readAnswer({ server, status, body: parseAnswer(answer), fix: lookFix(server) }, isExpected);
     } catch (error) {
-      const why = deadline.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
+      const why = deadline.aborted ? `no answer within ${formatDuration(timeoutMs)}` : networkReason(error);
       return fail('E_SERVER_AWAY', `the server at ${server} does not answer: ${why}`, lookFix(server));
     }
   }
@@ -55,6 +58,7 @@ export async function httpTransport({ server, token, signal }: Connection): Prom
       return ask('GET', at(id, `/logs${query}`), isLogs, { timeoutMs: Math.min(timeoutMs, answerMs) });
     },
     cancel: id => ask('POST', at(id, '/cancel'), isRun, { timeoutMs: cancelMs }),
+    withKey: runKey => transport({ server, token: runKey }, open, agent),
     list: async query => {
       const listed = await ask('GET', `/v1/runs?${new URLSearchParams(query)}`, isRunList);
       return listed.ok ? done(listed.value.runs) : listed;
@@ -62,12 +66,7 @@ export async function httpTransport({ server, token, signal }: Connection): Prom
   };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
-async function exchange(request: ClientRequest, body?: string): Promise<Answer> {
+async function exchange(request: ClientRequest, body?: string): Promise<{ status: number; text: string }> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve).once('error', reject).end(body);
   });
@@ -85,51 +84,4 @@ async function exchange(request: ClientRequest, body?: string): Promise<Answer> 
   return { status: response.statusCode ?? 0, text };
 }
 
-function read<T>(server: string, { status, text }: Answer, isExpected: (body: unknown) => body is T): Outcome<T> {
-  const body = parse(text);
-  if (status >= 200 && status < 300 && isExpected(body)) return done(body);
-  if (status >= 400 && isErrorBody(body)) {
-    const { code, message, fix, requestId, details } = body.error;
-    const failure: Failure = {
-      code,
-      message,
-      ...(fix === undefined ? {} : { fix }),
-      ...(details?.reasons ? { reasons: details.reasons } : {}),
-      requestId,
-      status,
-    };
-    return { ok: false, failure };
-  }
-  const what = status >= 300 && status < 400 ? ' (a redirect, which is not followed)' : '';
-  const message = `${server} answered ${status}${what}, and not as an infra-deployer server does`;
-  return { ok: false, failure: { code: 'E_BAD_ANSWER', message, fix: lookFix(server), status } };
-}
-
-/** Everything the server sends is cleaned here, once: colours stay in the lines of the log only. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text, (key, value) => {
-      if (typeof value !== 'string') return value;
-      return key === 'text' ? printable(value) : withoutColour(value.replaceAll(/[\r\n]+/g, ' '));
-    });
-  } catch {
-    return undefined;
-  }
-}
-
 const lookFix = (server: string) => `see whether it is there:  curl ${server}/healthz`;
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown reason';
-  const code = 'code' in error ? String(error.code) : '';
-  return plainReasons.get(code) ?? (error.message || code);
-}
-
-const plainReasons: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'connection refused'],
-  ['ECONNRESET', 'the connection was cut'],
-  ['ENOTFOUND', 'there is no such host'],
-  ['EAI_AGAIN', 'the host name cannot be looked up now'],
-  ['EHOSTUNREACH', 'there is no way to this host'],
-  ['ETIMEDOUT', 'no connection'],
-]);

@@ -54,8 +54,10 @@ export function followProgress(
     const parts = (['queue', 'worker', 'source', 'gate'] as const).flatMap(phase => {
       const ms = run.timings[phase];
       if (ms === undefined) return [];
-      const commit = phase === 'source' && run.commit ? dim(` (commit ${shortCommit(run.commit)})`) : '';
-      return [`${green('✔')} ${phase === 'queue' ? 'queued' : phase} ${formatDuration(ms)}${commit}`];
+      const more = detail(run, phase);
+      return [
+        `${green('✔')} ${phase === 'queue' ? 'queued' : phase} ${formatDuration(ms)}${more && dim(` (${more})`)}`,
+      ];
     });
     if (parts.length > 0) screen.line(parts.join('   '));
     if (run.command === 'apply' && run.planId && run.commit) {
@@ -105,6 +107,11 @@ export function followProgress(
       heldBack = [];
     },
   };
+}
+
+function detail({ worker = '', commit }: Run, phase: Phase): string {
+  if (phase === 'worker') return worker;
+  return phase === 'source' && commit ? `commit ${shortCommit(commit)}` : '';
 }
 
 const isTool = (phase: Phase) => phase === 'init' || isShown(phase);

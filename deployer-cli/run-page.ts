@@ -9,7 +9,7 @@ import { serialLine, shortCommit } from './render.ts';
 import { columns } from './table.ts';
 
 export function runPage(run: Run): string[] {
-  const { tool, planId, serial, error, timings, position } = run;
+  const { worker, tool, planId, serial, error, timings, position } = run;
   const waits = position ? ` · ${position} ahead` : '';
   const phases = phaseOrder.flatMap(phase => {
     const ms = timings[phase];
@@ -25,6 +25,7 @@ export function runPage(run: Run): string[] {
     ['rule', run.rule],
     ['caller', run.caller],
     ['plan', planId === run.id ? 'saved' : planId],
+    ['worker', worker],
     ['tool', tool && `${tool.binary} ${tool.version ?? ''}`.trim()],
     ['serial', serial && serialLine(serial)],
     ['asked', timeOf(run.createdAt)],

@@ -7,8 +7,9 @@ import { commandLine } from './paste.ts';
 import { explained } from './render.ts';
 import { readRunFile } from './run-file.ts';
 import { runPage, runTable } from './run-page.ts';
-import { findServer, readToken, travelsInClear } from './server.ts';
+import { findServer, travelsInClear } from './server.ts';
 import { findTimeout } from './settings.ts';
+import { findToken } from './token.ts';
 import { connect, type Transport } from './transport.ts';
 import { watch } from './watch.ts';
 
@@ -18,9 +19,7 @@ export async function list(invocation: Invocation): Promise<Ending> {
   if (limit && !/^[1-9]\d{0,5}$/.test(limit.value)) {
     return { data: {}, failure: fail('E_USAGE', `\`${limit.source}\` is not a number: \`${limit.value}\``).failure };
   }
-  const token = readToken(invocation.surroundings.env, 'read');
-  if (!token.ok) return { data: {}, failure: token.failure };
-  const transport = await reach(invocation, token.value.value);
+  const transport = await reach(invocation);
   if (!transport.ok) return { data: {}, failure: transport.failure };
 
   const filters = (['path', 'repo', 'state', 'limit'] as const).flatMap(name => {
@@ -90,28 +89,29 @@ async function withRun(
 ): Promise<Ending> {
   const target = findRun(invocation);
   if (!target.ok) return { data: {}, failure: target.failure };
-  const transport = await reach(invocation, target.value.token);
+  const transport = await reach(invocation, target.value.key);
   return transport.ok ? await act(transport.value, target.value.id) : { data: {}, failure: transport.failure };
 }
 
-function findRun({ operand, given, surroundings }: Invocation): Outcome<{ id: string; token: string }> {
+function findRun({ operand, given, surroundings }: Invocation): Outcome<{ id: string; key?: string }> {
   const file = given.get('run-file');
   if (operand !== undefined) {
     if (file?.source === '--run-file')
       return fail('E_USAGE', 'a run id and `--run-file` are both given', 'leave one out');
-    const token = readToken(surroundings.env, 'read');
-    return token.ok ? done({ id: operand, token: token.value.value }) : token;
+    return done({ id: operand });
   }
   if (!file) return fail('E_USAGE', 'no run is named', 'give its id, or  --run-file FILE');
   const handle = readRunFile(surroundings.cwd, file.value);
-  return handle.ok ? done({ id: handle.value.run, token: handle.value.runKey }) : handle;
+  return handle.ok ? done({ id: handle.value.run, key: handle.value.runKey }) : handle;
 }
 
-async function reach({ given, screen }: Invocation, token: string): Promise<Outcome<Transport>> {
-  const server = findServer(given);
-  if (!server.ok) return server;
-  if (travelsInClear(server.value.value)) {
-    screen.error(yellow(`! the token travels in clear to ${server.value.value}: use https`));
-  }
-  return done(await connect({ server: server.value.value, token }));
+/** With the key of one run, or with what may read all of them. */
+async function reach({ given, screen, surroundings }: Invocation, key?: string): Promise<Outcome<Transport>> {
+  const found = findServer(given);
+  if (!found.ok) return found;
+  const server = found.value.value;
+  const token = key === undefined ? findToken(surroundings.env, 'read', server) : done({ value: key });
+  if (!token.ok) return token;
+  if (travelsInClear(server)) screen.error(yellow(`! the token travels in clear to ${server}: use https`));
+  return done(await connect({ server, ...(token.value && { token: token.value.value }) }));
 }

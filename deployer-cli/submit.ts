@@ -15,8 +15,9 @@ import type { Ending, Invocation } from './invocation.ts';
 import { commandLine, repeated } from './paste.ts';
 import { accepted, header } from './render.ts';
 import { writeRunFile } from './run-file.ts';
-import { readToken, travelsInClear } from './server.ts';
+import { travelsInClear } from './server.ts';
 import { needsGit, requestOf, type Settings, settle } from './settings.ts';
+import { findToken } from './token.ts';
 import { connect, isPassing, type Transport } from './transport.ts';
 import { watch } from './watch.ts';
 
@@ -28,22 +29,26 @@ export async function submit(invocation: Invocation): Promise<Ending> {
   if (!settled.ok) return { data: {}, failure: settled.failure };
   const settings = settled.value;
   const { requestId } = settings;
-  const token = readToken(env, 'ask');
+  const server = settings.server.value;
+  const token = findToken(env, 'ask', server);
   if (!token.ok) return { data: { requestId }, failure: token.failure };
 
-  const server = settings.server.value;
   if (travelsInClear(server)) screen.error(yellow(`! the token travels in clear to ${server}: use https`));
   const interruption = listenForInterruption(surroundings);
   try {
     screen.status(`asking ${server}`);
-    const door = await connect({ server, token: token.value.value, signal: interruption.abort });
+    const door = await connect({
+      server,
+      ...(token.value && { token: token.value.value }),
+      signal: interruption.abort,
+    });
     const created = await createPatiently(door, requestOf(settings), interruption.abort);
     screen.status();
     const run = created.ok ? created.value.run : undefined;
-    for (const line of header(settings, token.value.source, run)) screen.line(line);
+    for (const line of header(settings, token.value?.source ?? 'AWS credentials', run)) screen.line(line);
     if (!created.ok) return notCreated(created.failure, interruption.signal(), given, requestId);
     screen.line(accepted(created.value.run));
-    return await attend(invocation, settings, created.value, interruption);
+    return await attend(invocation, settings, created.value, door.withKey(created.value.runKey), interruption);
   } finally {
     interruption.close();
   }
@@ -90,13 +95,13 @@ async function attend(
   { given, surroundings, screen }: Invocation,
   settings: Settings,
   created: Created,
+  transport: Transport,
   interruption: Interruption,
 ): Promise<Ending> {
   const { requestId } = settings;
   const { id } = created.run;
   let last: Run = created.run;
   let stoppingSince: number | undefined;
-  const transport = await connect({ server: settings.server.value, token: created.runKey });
 
   const leave = (exitCode: number) => {
     screen.error(`  look: ${commandLine('runs', 'show', id)}`);

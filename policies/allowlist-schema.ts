@@ -5,6 +5,7 @@ import type { IdentityBody } from './identity-condition.ts';
 import { IssuerSchema } from './issuers/issuer-schema.ts';
 import { kindNames, kinds } from './issuers/kinds.ts';
 import { PathsSchema, RefsSchema } from './pattern-schema.ts';
+import { secretPlacePattern } from './run-as-schema.ts';
 import { StackSchema } from './stack-schema.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -74,8 +75,8 @@ const sshUrl = [
 const localUrl = '^/[^\\u0000-\\u001f\\u007f]+$';
 
 const deployKey = Type.String({
-  pattern: '^file:/[^\\u0000-\\u001f\\u007f]+$|^arn:[A-Za-z0-9:/_+=.@-]+$',
-  description: 'file:/absolute/path of a private key, or the arn: of the secret that holds it',
+  pattern: secretPlacePattern,
+  description: 'file:/absolute/path of a private key, or the arn: of the secret in Secrets Manager that holds it',
 });
 const knownHosts = Type.String({
   pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*[!-~][^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*$',

@@ -6,6 +6,7 @@ import { conditionOf, type IdentityBody, type IdentityCondition } from './identi
 import type { IssuerBody } from './issuers/issuer-schema.ts';
 import { type KindName, kinds } from './issuers/kinds.ts';
 import { type Pattern, patternOf } from './pattern.ts';
+import { type RunAs, runAsOf } from './run-as.ts';
 import type { StackBody } from './stack-schema.ts';
 
 export { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
@@ -72,6 +73,10 @@ export interface StackSettings {
   /** Where modules may come from besides the repository itself and its `modules`. */
   readonly moduleSources: readonly string[];
   readonly gateAllow: readonly GateRule[];
+  /** On AWS; one machine has workers of its own. */
+  readonly worker: 'lambda' | 'fargate' | 'auto';
+  readonly plan: RunAs;
+  readonly apply: RunAs;
   readonly minutes: number;
   readonly planHours: number;
   readonly memoryMb: number;
@@ -148,7 +153,7 @@ export function issuerOfRule(
 }
 
 export function stackEntryOf({ paths, limits = {}, ...body }: StackBody): StackEntry {
-  const { binary, version, backend, reads, lock_file, providers, module_sources, gate } = body;
+  const { binary, version, backend, reads, lock_file, providers, module_sources, gate, worker, plan, apply } = body;
   return {
     paths: paths.map(patternOf),
     settings: given({
@@ -160,6 +165,9 @@ export function stackEntryOf({ paths, limits = {}, ...body }: StackBody): StackE
       providers: providers && { allow: everyday, ...providers },
       moduleSources: module_sources,
       gateAllow: gate?.allow,
+      worker,
+      plan: plan && runAsOf(plan),
+      apply: apply && runAsOf(apply),
       minutes: limits.minutes,
       planHours: limits.plan_hours,
       memoryMb: limits.memory_mb,
@@ -180,6 +188,9 @@ export const usualSettings: StackSettings = {
   providers: { allow: everyday },
   moduleSources: [],
   gateAllow: [],
+  worker: 'auto',
+  plan: { envSecrets: [] },
+  apply: { envSecrets: [] },
   minutes: 30,
   planHours: 24,
   memoryMb: 4096,

@@ -4,6 +4,7 @@ import { Settings } from 'typebox/system';
 import { issuerOfRule, type Policy, policyOf, type StackSettings, stackEntryOf } from './allowlist.ts';
 import { type AllowlistBody, AllowlistSchema, type RepositoryBody } from './allowlist-schema.ts';
 import { ok, type Result, refuse } from './contract/error.ts';
+import { environmentNameFlaw } from './environment-name.ts';
 import { flawOf } from './identity-condition.ts';
 import { kinds } from './issuers/kinds.ts';
 import { quote } from './quote.ts';
@@ -30,6 +31,7 @@ export function checkPolicy(body: unknown): CheckedPolicy {
     .flatMap(([name, repository]) => [
       ...repositoryProblems(['repositories', name], repository),
       ...identityProblems(['repositories', name], repository, body),
+      ...runAsProblems(['repositories', name], repository, applyRoles(body)),
     ])
     .concat(shared('repositories', 'url', body.repositories), shared('issuers', 'issuer', body.issuers ?? {}));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: policyOf(body) };
@@ -58,18 +60,20 @@ function inOurWords({ path, kind, message, fix }: SchemaProblem): PolicyProblem 
   if (kind === 'unknown' && path.length === 2 && (path[0] === 'repositories' || path[0] === 'issuers')) {
     return { path, message: `${place} does not have a name that can be used`, fix: `give ${nameForm}` };
   }
+  if (kind === 'unknown' && path.at(-2) === 'env_secrets') {
+    return { path, message: `${place} cannot be an environment variable here`, fix: environmentNameForm };
+  }
   if (kind === 'unknown' && later.has(key)) {
     return { path, message: `${place} is not supported by this version, it would not be enforced`, fix };
   }
   return { path, message: `${place} ${message}`, fix };
 }
 
+const environmentNameForm = 'name it with at most 64 of A-Z, 0-9 and `_`, or as TF_VAR_name';
 const nameForm = 'a name of at most 64 letters, digits, `.`, `_` and `-`';
 
 /** Keys that a later version reads. Ignoring one would open what its writer meant to close. */
-const later: ReadonlySet<string> = new Set([
-  ...['worker', 'plan', 'apply', 'dir', 'workspace', 'var_files', 'env', 'modes', 'expires'],
-]);
+const later: ReadonlySet<string> = new Set(['dir', 'workspace', 'var_files', 'env', 'modes', 'expires']);
 
 function repositoryProblems(
   at: readonly string[],
@@ -121,6 +125,29 @@ function identityProblems(at: readonly string[], { rules }: RepositoryBody, body
   });
 }
 
+/** A secret fills nothing but credentials, and code that nobody has reviewed never gets what an apply may do. */
+function runAsProblems(
+  at: readonly string[],
+  { stacks = [] }: RepositoryBody,
+  ofApplies: ReadonlySet<string>,
+): PolicyProblem[] {
+  return stacks.flatMap(({ plan, apply }, index) => {
+    const flaws = Object.entries({ plan, apply }).flatMap(([command, { role, env_secrets = {} } = {}]) =>
+      Object.keys(env_secrets).flatMap(name => {
+        const flaw = environmentNameFlaw(name, role !== undefined);
+        const place = [...at, 'stacks', `${index}`, command, 'env_secrets', name];
+        return flaw ? [problem(place, flaw.message, flaw.fix)] : [];
+      }),
+    );
+    if (plan?.role === undefined || !ofApplies.has(plan.role)) return flaws;
+    const place = [...at, 'stacks', `${index}`, 'plan', 'role'];
+    return [...flaws, problem(place, 'is the role of an apply too', 'give plans a role of their own that only reads')];
+  });
+}
+
+const applyRoles = ({ repositories }: AllowlistBody): ReadonlySet<string> =>
+  new Set(Object.values(repositories).flatMap(({ stacks = [] }) => stacks.flatMap(({ apply }) => apply?.role ?? [])));
+
 const writtenAs: Readonly<Record<keyof StackSettings, string>> = {
   binary: '`binary`',
   version: '`version`',
@@ -130,6 +157,9 @@ const writtenAs: Readonly<Record<keyof StackSettings, string>> = {
   providers: '`providers`',
   moduleSources: '`module_sources`',
   gateAllow: '`gate`',
+  worker: '`worker`',
+  plan: '`plan`',
+  apply: '`apply`',
   minutes: '`limits.minutes`',
   planHours: '`limits.plan_hours`',
   memoryMb: '`limits.memory_mb`',

@@ -9,11 +9,17 @@ export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): 
       ? ['nobody could ask: there are no issuers; fix: add `issuers`, or `trust_invoker: true`']
       : [];
   return nobody.concat(
-    [...repositories.values()].flatMap(({ name, url, deployKey, modules }) => [
+    [...repositories.values()].flatMap(({ name, url, deployKey, modules, stacks }) => [
       ...(url.startsWith('/') ? [`the url of ${quote(name)} is a path of this machine; fix: give its ssh url`] : []),
       ...[deployKey, ...modules.map(module => module.deployKey)]
         .filter(key => key?.startsWith('file:'))
         .map(() => `a deploy key of ${quote(name)} is a file; fix: put it into Secrets Manager and give its ARN`),
+      ...stacks
+        .flatMap(({ settings: { plan, apply } }) => [...(plan?.envSecrets ?? []), ...(apply?.envSecrets ?? [])])
+        .filter(({ secret }) => secret.startsWith('file:'))
+        .map(
+          one => `${quote(one.name)} of ${quote(name)} is in a file; fix: put it into Secrets Manager and give its ARN`,
+        ),
     ]),
   );
 }

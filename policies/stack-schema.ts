@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { gateRules } from './contract/gate.ts';
 import { PathsSchema } from './pattern-schema.ts';
+import { RunAsSchema } from './run-as-schema.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -104,7 +105,14 @@ export const StackSchema = Type.Object(
     providers: Type.Optional(ProvidersSchema),
     module_sources: Type.Optional(ModuleSourcesSchema),
     gate: Type.Optional(GateSchema),
+    worker: Type.Optional(
+      Type.Enum(['lambda', 'fargate', 'auto'], {
+        description: 'what runs them on AWS; `auto` when left out: Fargate for applies and long plans, else Lambda',
+      }),
+    ),
     limits: Type.Optional(LimitsSchema),
+    plan: Type.Optional(RunAsSchema),
+    apply: Type.Optional(RunAsSchema),
   },
   { ...closed, description: 'how the stacks at `paths` run' },
 );

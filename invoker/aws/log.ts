@@ -1,7 +1,14 @@
 /** The log of a function: one JSON object per line. Whoever invokes may ask to be shown it, so it says nothing secret. */
 
 /** What alarms count: metric filters of the Terraform module look for these words. */
-export type LogEvent = 'denied' | 'failed' | 'start-failed' | 'lost' | 'policy-broken' | 'archived-not' | 'mirrored-not';
+export type LogEvent =
+  | 'denied'
+  | 'failed'
+  | 'start-failed'
+  | 'lost'
+  | 'policy-broken'
+  | 'archive-failed'
+  | 'mirror-failed';
 
 export interface Log {
   readonly warn: (event: LogEvent, fields?: Readonly<Record<string, unknown>>) => void;
@@ -10,7 +17,9 @@ export interface Log {
 
 /** `requestId` is that of the invocation under way: CloudTrail knows it by the same name. */
 export function jsonLog(write: (line: string) => void, requestId: () => string | undefined): Log {
-  const say = (level: string) => (event: LogEvent, fields: Readonly<Record<string, unknown>> = {}) =>
-    write(`${JSON.stringify({ level, event, requestId: requestId(), ...fields })}\n`);
+  const say =
+    (level: string) =>
+    (event: LogEvent, fields: Readonly<Record<string, unknown>> = {}) =>
+      write(`${JSON.stringify({ level, event, requestId: requestId(), ...fields })}\n`);
   return { warn: say('warn'), error: say('error') };
 }

@@ -45,9 +45,9 @@ export const refusal = (status: number, code: string, message: string, rest: obj
   body: { error: { code, message, requestId: 'req-1', ...rest } },
 });
 
-export async function scriptedServer(script: Script = {}): Promise<ScriptedServer> {
+/** What the script answers; `asked` is what was asked so far, this question included. */
+export function scriptedDoor(script: Script, asked: readonly Asked[]) {
   const { create = () => ({ status: 202, body: { run: aRun(), runKey: key } }), pages = [], list = [] } = script;
-  const asked: Asked[] = [];
   let isCanceled = false;
 
   const logs = (cursor: number): Reply => {
@@ -58,7 +58,7 @@ export async function scriptedServer(script: Script = {}): Promise<ScriptedServe
     const end = run.endedAt === undefined ? {} : { end: { state: run.state, exitCode: run.exitCode ?? 1 } };
     return { status: 200, body: { lines: cursor > at ? [] : lines, cursor: String(at + 1), pollMs: 20, run, ...end } };
   };
-  const answer = (method: string, path: string): Reply | undefined => {
+  return (method: string, path: string): Reply | undefined => {
     const url = new URL(path, 'http://x');
     if (method === 'POST' && path === '/v1/runs') return create(countOf(asked, 'POST', /^\/v1\/runs$/) - 1);
     if (method === 'GET' && url.pathname === '/v1/runs') return { status: 200, body: { runs: list } };
@@ -70,7 +70,11 @@ export async function scriptedServer(script: Script = {}): Promise<ScriptedServe
     if (url.pathname === `/v1/runs/${runId}`) return { status: 200, body: pages.at(-1)?.run ?? aRun() };
     return refusal(404, 'E_NOT_FOUND', 'there is no such run');
   };
+}
 
+export async function scriptedServer(script: Script = {}): Promise<ScriptedServer> {
+  const asked: Asked[] = [];
+  const answer = scriptedDoor(script, asked);
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     const token = request.headers.authorization?.replace('Bearer ', '');
@@ -96,7 +100,7 @@ export async function scriptedServer(script: Script = {}): Promise<ScriptedServe
 const countOf = (asked: readonly Asked[], method: string, path: RegExp) =>
   asked.filter(one => one.method === method && path.test(one.path)).length;
 
-async function textOf(request: IncomingMessage): Promise<string> {
+export async function textOf(request: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of request) text += chunk;
   return text;

@@ -219,9 +219,9 @@ describe('settings that cannot be', () => {
     [{ ...plan, ...ref, timeout: '30' }, 'E_USAGE', '`--timeout` is not a duration: `30`'],
     [{ command: 'plan', path: 'x', ...ref }, 'E_SETTINGS', 'no server is set'],
     [
-      { ...plan, ...ref, server: 'lambda:deployer' },
+      { ...plan, ...ref, server: 'lambda:deployer:$LATEST' },
       'E_SETTINGS',
-      '`--server` names a Lambda function: not in this version',
+      '`--server` does not name a function and alias of AWS: `lambda:deployer:$LATEST`',
     ],
     [
       { ...plan, ...ref, server: 'deploy.example.com' },

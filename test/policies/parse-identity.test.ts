@@ -13,7 +13,7 @@ const problemsOf = (text: string): readonly string[] => {
 };
 
 /** The example as it is when its commented settings are taken in. */
-const trusting = example.replaceAll(/^( *)# (?= *(?:- )?[a-z_]+: ?)/gm, '$1');
+const trusting = example.replaceAll(/^( *)# (?= *(?:- )?[A-Za-z_]+: ?)/gm, '$1');
 
 describe('identity in a policy', () => {
   const withIdentity = (piece: string, replacement: string) => {

@@ -95,6 +95,55 @@ describe('an entry of `stacks`', () => {
       expect(takes(setting)).toBe(false);
   });
 
+  test.each([
+    'arn:aws:iam::222222222222:role/tf-plan',
+    'arn:aws-us-gov:iam::222222222222:role/teams/infra/tf+plan=a,b.c@d_e',
+  ])('takes the role %s', role => {
+    expect(takes({ plan: { role } })).toBe(true);
+  });
+
+  test.each([
+    'tf-plan',
+    'arn:aws:iam::222222222222:user/tf-plan',
+    'arn:aws:sts::222222222222:assumed-role/tf-plan/x',
+    'arn:aws:iam::2222:role/tf-plan',
+    'arn:aws:iam::222222222222:role/*',
+    'arn:aws:iam::222222222222:role/tf-plan\n',
+    'arn:evil:iam::222222222222:role/tf-plan',
+    '',
+  ])('refuses the role %j', role => {
+    expect(takes({ plan: { role } })).toBe(false);
+    expect(takes({ apply: { role } })).toBe(false);
+  });
+
+  test.each([
+    'arn:aws:secretsmanager:eu-west-1:111111111111:secret:team/scaleway-AbCdEf',
+    'arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:scaleway',
+    'file:/etc/infra-deployer/scaleway.json',
+  ])('takes the secret %s', secret => {
+    expect(takes({ plan: { env_secrets: { SCW_SECRET_KEY: { secret, key: 'secret-key' } } } })).toBe(true);
+  });
+
+  test.each([
+    ['a wildcard', { secret: 'arn:aws:secretsmanager:eu-west-1:111111111111:secret:*', key: 'k' }],
+    ['another service', { secret: 'arn:aws:ssm:eu-west-1:111111111111:parameter/x', key: 'k' }],
+    ['a name alone', { secret: 'scaleway', key: 'k' }],
+    ['a relative file', { secret: 'file:scaleway.json', key: 'k' }],
+    ['no key', { secret: 'file:/s' }],
+    ['an empty key', { secret: 'file:/s', key: '' }],
+    ['a key that every object has', { secret: 'file:/s', key: '__proto__' }],
+    ['a value', { secret: 'file:/s', key: 'k', value: 'x' }],
+    ['a text', 'file:/s'],
+  ])('refuses a secret that is %s', (_, secret) => {
+    expect(takes({ apply: { env_secrets: { SCW_SECRET_KEY: secret } } })).toBe(false);
+  });
+
+  test('refuses another worker, and runs as nobody', () => {
+    expect(takes({ worker: 'lambda' })).toBe(true);
+    for (const setting of [{ worker: 'ec2' }, { plan: {} }, { apply: {} }, { plan: { roles: [] } }])
+      expect(takes(setting)).toBe(false);
+  });
+
   test('may not contradict another entry in where providers come from', () => {
     const stacks = [
       { paths: ['**'], providers: { allow: ['hashicorp/*'] } },

@@ -58,6 +58,30 @@ describe('stackSettings', () => {
     });
   });
 
+  test('takes what runs it on AWS, and as whom', () => {
+    const secret = 'arn:aws:secretsmanager:eu-west-1:111111111111:secret:scaleway-AbCdEf';
+    const role = 'arn:aws:iam::222222222222:role/teams/tf-apply';
+    const stacks = [
+      { paths: ['**'], worker: 'fargate', plan: { env_secrets: {} } },
+      {
+        paths: ['prod/**'],
+        apply: { role, env_secrets: { TF_VAR_db: { secret, key: 'db' }, SCW_SECRET_KEY: { secret, key: 'scw' } } },
+      },
+    ];
+    expect(settingsOf(stacks, 'prod')).toEqual({
+      ...usualSettings,
+      worker: 'fargate',
+      plan: { envSecrets: [] },
+      apply: {
+        role,
+        envSecrets: [
+          { name: 'SCW_SECRET_KEY', secret, key: 'scw' },
+          { name: 'TF_VAR_db', secret, key: 'db' },
+        ],
+      },
+    });
+  });
+
   test('fills path and repository into the settings of the backend', () => {
     const config = { bucket: 'state-{repo}', key: '{path}/{path}.tfstate', region: 'eu-west-1' };
     expect(settingsOf([{ paths: ['**'], backend: { type: 's3', config } }], 'prod/a+b')).toMatchObject({
