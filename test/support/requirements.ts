@@ -1,10 +1,12 @@
 /** Says which of the real parts the tests stand on are missing on this machine, and why. */
+import { motoMissing } from './aws/moto.ts';
 import { bubblewrapMissing, rootMissing } from './bubblewrap.ts';
 import { providersMissing } from './providers.ts';
 import { sshdMissing } from './sshd.ts';
 import { terraformMissing } from './terraform.ts';
 
 const checks = {
+  aws: motoMissing,
   providers: providersMissing,
   root: rootMissing,
   sandbox: bubblewrapMissing,
