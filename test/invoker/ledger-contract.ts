@@ -164,6 +164,14 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect((await trail()).length).toBe(2);
     });
 
+    test('that belongs to nothing else is won by one of two, too', async () => {
+      const run = await create();
+      const nexts = [1, 2, 3].map(n => ({ ...run, deadline: n }));
+      const answers = await Promise.all(nexts.map(next => ledger.transition(0, next)));
+      expect(answers.filter(answer => answer === 'conflict').length).toBe(2);
+      expect([await ledger.get(run.id)]).toEqual(answers.filter(answer => answer !== 'conflict'));
+    });
+
     test('that lets a run occupy its path is a conflict while another one does', async () => {
       const [first, second] = [await create(), await create()];
       const elsewhere = await create(queuedRun({ path: 'prod/app' }));
@@ -299,6 +307,15 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
         await ledger.receipt(other),
       ]).toEqual(before);
       expect(await status(late)).toBe('good');
+    });
+
+    test('of one path are not spent by two applies that begin at once, each its own', async () => {
+      const planIds = [await planned(), await planned()];
+      const applies = [await create(queuedRun({ command: 'apply' })), await create(queuedRun({ command: 'apply' }))];
+      const begin = (apply: RunRecord, n: number) => ledger.transition(0, apply, { spend: planIds[n] ?? '' });
+      const answers = await Promise.all(applies.map(begin));
+      expect(answers.filter(answer => answer === 'spent').length).toBe(1);
+      expect((await Promise.all(planIds.map(status))).sort()).toEqual(['spent', 'stale']);
     });
 
     test('that one apply spends twice at once are no plan that another has used', async () => {

@@ -8,7 +8,7 @@ import type { Moto } from './moto.ts';
 import { createUpstream } from './upstream.ts';
 import { type AwsRequest, type AwsResponse, jsonResponse } from './wire.ts';
 
-/** `lost`: it is done, and the answer says that nobody knows. The others: nothing is done. */
+/** `lost` and `in progress`: it is done, and the answer does not say so. The others: nothing is done. */
 export type Mishap = 'lost' | 'in the way' | 'in progress' | 'throttled';
 
 export interface Dynamo {
@@ -32,7 +32,7 @@ export async function startDynamo(moto: Moto): Promise<Dynamo> {
     const { TransactItems } = JSON.parse(request.body.toString()) as { TransactItems: unknown[] };
     transactions.push({ items: TransactItems.length });
     const mishap = mishaps.shift();
-    if (mishap === 'lost') await obey(request);
+    if (mishap === 'lost' || mishap === 'in progress') await obey(request);
     return mishap === undefined ? obey(request) : outcomes[mishap](request, TransactItems.length);
   });
   const client = new DynamoDBClient({ ...clientFor(listener.url, anybody), maxAttempts: 3 });
