@@ -1,7 +1,7 @@
 /** Who answers an allowed request: the functions, the tasks, the keys of MACs, or moto. */
 
 import { invoked } from './demands/lambda.ts';
-import { readingDemand } from './demands/s3.ts';
+import { missingDemand, readingDemand } from './demands/s3.ts';
 import type { Invoke } from './functions/invoke.ts';
 import type { createMacs } from './macs.ts';
 import type { Route } from './ruling.ts';
@@ -31,8 +31,8 @@ export const createRoute =
     const refused = refusedUpload(request, action, shown?.headers ?? {});
     if (refused) return refused;
     const answer = await send();
+    if (!action.startsWith('s3:GetObject')) return answer;
     // A head shows no content, but AWS asks for the key all the same.
-    return (
-      (action.startsWith('s3:GetObject') && check(readingDemand(answer.headers, place, resource))?.response) || answer
-    );
+    const more = answer.status === 404 ? [missingDemand(resource)] : readingDemand(answer.headers, place, resource);
+    return check(more)?.response ?? answer;
   };
