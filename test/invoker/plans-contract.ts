@@ -137,11 +137,9 @@ export function plansContract(name: string, make: () => Promise<PlansUnderTest>)
       const url = await plans.grantDownload(planId);
       for (const forged of [
         url.replace(planId, other),
-        ...made.parameters.flatMap(name =>
-          ['', '999999999999999']
-            .filter(value => new URL(url).searchParams.has(name))
-            .map(value => changed(url, name, value)),
-        ),
+        ...made.parameters
+          .filter(name => new URL(url).searchParams.has(name))
+          .flatMap(name => ['', '999999999999999'].map(value => changed(url, name, value))),
         url.replace(/\?.*/, ''),
         await grant(),
       ]) {
