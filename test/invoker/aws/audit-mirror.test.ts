@@ -12,23 +12,23 @@ import { auditMirror, mirrorKey } from '../../../invoker/aws/audit-mirror.ts';
 import { linkEntry, verifyChain } from '../../../policies/audit-chain.ts';
 import type { AuditEntry } from '../../../policies/contract/audit-entry.ts';
 import { requires } from '../../support/requirements.ts';
-import { type Stores, startStores } from './stores.ts';
+import { type Installation, startInstallation } from './installation.ts';
 
 const key = new Uint8Array(32).fill(7);
 
 describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror', { timeout: 120_000 }, () => {
-  let stores: Stores;
+  let aws: Installation;
   let trail: AuditEntry[];
   beforeAll(async () => {
-    stores = await startStores();
+    aws = await startInstallation();
   }, 120_000);
-  afterAll(() => stores?.stop());
+  afterAll(() => aws?.stop());
 
-  const bucket = () => stores.rendered.buckets.audit.name;
+  const bucket = () => aws.rendered.buckets.audit.name;
   beforeEach(async () => {
     trail = [];
     // Locks hold, so tests hide what those before them wrote, as an attacker would.
-    for (const Key of await keys()) await stores.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key }));
+    for (const Key of await keys()) await aws.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key }));
   });
 
   const grow = (count: number): void => {
@@ -38,13 +38,13 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
   const ledger = {
     audit: async (after: number, limit: number) => trail.filter(({ seq }) => seq > after).slice(0, limit),
   };
-  const keeper = (of = ledger) => auditMirror({ client: stores.s3('keeper'), bucket: bucket(), ledger: of });
+  const keeper = (of = ledger) => auditMirror({ client: aws.s3('keeper'), bucket: bucket(), ledger: of });
   const keys = async (): Promise<string[]> => {
-    const { Contents = [] } = await stores.s3().send(new ListObjectsV2Command({ Bucket: bucket() }));
+    const { Contents = [] } = await aws.s3().send(new ListObjectsV2Command({ Bucket: bucket() }));
     return Contents.flatMap(({ Key }) => Key ?? []);
   };
   const entriesOf = async (Key: string): Promise<AuditEntry[]> => {
-    const { Body } = await stores.s3().send(new GetObjectCommand({ Bucket: bucket(), Key }));
+    const { Body } = await aws.s3().send(new GetObjectCommand({ Bucket: bucket(), Key }));
     const text = (await Body?.transformToString()) ?? '';
     return text
       .trimEnd()
@@ -83,8 +83,8 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
 
   test('is whole when a keeper dies in the middle', async () => {
     grow(1200);
-    stores.front.inject('s3:PutObject', { delayMs: 0 }, 1);
-    stores.front.inject('s3:PutObject', { error: { code: 'InternalError', status: 500 } }, 1);
+    aws.front.inject('s3:PutObject', { delayMs: 0 }, 1);
+    aws.front.inject('s3:PutObject', { error: { code: 'InternalError', status: 500 } }, 1);
     await expect(keeper()()).rejects.toThrow();
     expect((await mirrored()).at(-1)?.seq).toBe(500);
     await keeper()();
@@ -125,14 +125,14 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
     grow(5);
     await keeper()();
     const [newest = ''] = await keys();
-    await stores.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key: newest }));
+    await aws.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key: newest }));
     await keeper()();
     expect(await mirrored()).toEqual(trail);
   });
 
   test('stops and says so at an object that is none of it', async () => {
     grow(1);
-    await stores
+    await aws
       .s3()
       .send(new PutObjectCommand({ Bucket: bucket(), Key: 'entries/000', Body: 'x', ChecksumAlgorithm: 'SHA256' }));
     await expect(keeper()()).rejects.toThrow('entries/000 is not an object of the audit mirror');
@@ -142,12 +142,12 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
     grow(1);
     await keeper()();
     const [Key = ''] = await keys();
-    const head = await stores.s3().send(new HeadObjectCommand({ Bucket: bucket(), Key, ChecksumMode: 'ENABLED' }));
+    const head = await aws.s3().send(new HeadObjectCommand({ Bucket: bucket(), Key, ChecksumMode: 'ENABLED' }));
     expect(head).toMatchObject({ ObjectLockMode: 'COMPLIANCE', ChecksumSHA256: expect.stringMatching(/=$/) });
-    const { Versions = [] } = await stores.s3().send(new ListObjectVersionsCommand({ Bucket: bucket(), Prefix: Key }));
+    const { Versions = [] } = await aws.s3().send(new ListObjectVersionsCommand({ Bucket: bucket(), Prefix: Key }));
     const version = { Bucket: bucket(), Key, VersionId: Versions[0]?.VersionId };
-    await expect(stores.s3().send(new DeleteObjectCommand(version))).rejects.toThrow();
-    await expect(stores.s3('keeper').send(new DeleteObjectCommand({ Bucket: bucket(), Key }))).rejects.toThrow(
+    await expect(aws.s3().send(new DeleteObjectCommand(version))).rejects.toThrow();
+    await expect(aws.s3('keeper').send(new DeleteObjectCommand({ Bucket: bucket(), Key }))).rejects.toThrow(
       /not authorized/,
     );
   });
@@ -155,7 +155,7 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
   test('is written by the keeper alone', async () => {
     grow(1);
     for (const role of ['deploy', 'worker', 'audit', 'run'] as const)
-      await expect(auditMirror({ client: stores.s3(role), bucket: bucket(), ledger })(), role).rejects.toThrow(
+      await expect(auditMirror({ client: aws.s3(role), bucket: bucket(), ledger })(), role).rejects.toThrow(
         /not authorized/,
       );
   });

@@ -6,7 +6,7 @@ import type { Logs } from '../../../invoker/ledger.ts';
 import { newRunId } from '../../../invoker/secret.ts';
 import { requires } from '../../support/requirements.ts';
 import { awsEndpoint } from './aws-endpoint.ts';
-import { type Stores, startStores } from './stores.ts';
+import { type Installation, startInstallation } from './installation.ts';
 
 /** Batches of lines, as a port has them. */
 function logsOf(batches: readonly (readonly string[])[]): Pick<Logs, 'read'> {
@@ -20,20 +20,20 @@ function logsOf(batches: readonly (readonly string[])[]): Pick<Logs, 'read'> {
 }
 
 describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in CloudWatch Logs', { timeout: 60_000 }, () => {
-  let stores: Stores;
+  let aws: Installation;
   let group: string;
   beforeAll(async () => {
-    stores = await startStores();
-    const settings = stores.rendered.functions.keeper?.env.INFRA_DEPLOYER_SETTINGS ?? '{}';
+    aws = await startInstallation();
+    const settings = aws.rendered.functions.keeper?.env.INFRA_DEPLOYER_SETTINGS ?? '{}';
     group = (JSON.parse(settings) as { logGroup: string }).logGroup;
-    await new CloudWatchLogsClient(stores.admin).send(new CreateLogGroupCommand({ logGroupName: group }));
+    await new CloudWatchLogsClient(aws.admin).send(new CreateLogGroupCommand({ logGroupName: group }));
   }, 120_000);
-  afterAll(() => stores?.stop());
+  afterAll(() => aws?.stop());
 
   const archive = (id: string, logs: Pick<Logs, 'read'>, role: 'keeper' | 'worker' = 'keeper') =>
-    logArchive({ client: new CloudWatchLogsClient(stores.as(role)), group, logs, now: Date.now })({ id });
+    logArchive({ client: new CloudWatchLogsClient(aws.as(role)), group, logs, now: Date.now })({ id });
   const archived = async (id: string): Promise<string[]> => {
-    const client = new CloudWatchLogsClient(stores.admin);
+    const client = new CloudWatchLogsClient(aws.admin);
     const texts: string[] = [];
     for (let nextToken: string | undefined, before: string | undefined = ''; nextToken !== before; ) {
       before = nextToken;
@@ -73,8 +73,8 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in CloudWatch Log
   test('after a crash in the middle nothing is missing', async () => {
     const id = newRunId();
     const logs = logsOf([['one'], ['two'], ['three']]);
-    stores.front.inject('logs:PutLogEvents', { delayMs: 0 }, 1);
-    stores.front.inject('logs:PutLogEvents', { error: { code: 'ServiceUnavailableException', status: 503 } }, 1);
+    aws.front.inject('logs:PutLogEvents', { delayMs: 0 }, 1);
+    aws.front.inject('logs:PutLogEvents', { error: { code: 'ServiceUnavailableException', status: 503 } }, 1);
     await expect(archive(id, logs)).rejects.toThrow();
     await archive(id, logs);
     expect(await archived(id)).toEqual(['one', 'one', 'two', 'three']);

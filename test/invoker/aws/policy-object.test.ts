@@ -6,7 +6,7 @@ import { policyObject } from '../../../invoker/aws/policy-object.ts';
 import type { PolicySource } from '../../../invoker/policy-source.ts';
 import { digestOf } from '../../../invoker/secret.ts';
 import { requires } from '../../support/requirements.ts';
-import { type Stores, startStores } from './stores.ts';
+import { type Installation, startInstallation } from './installation.ts';
 
 const key = 'allowlist.yaml';
 const policy = (name: string, more = '') => `version: 1
@@ -21,25 +21,25 @@ repositories:
 ${more}`;
 
 describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the policy in S3', { timeout: 60_000 }, () => {
-  let stores: Stores;
+  let aws: Installation;
   let source: PolicySource;
   let logged: string[];
   beforeAll(async () => {
-    stores = await startStores();
+    aws = await startInstallation();
   }, 120_000);
-  afterAll(() => stores?.stop());
+  afterAll(() => aws?.stop());
   beforeEach(async () => {
     logged = [];
     source = sourceAs('deploy');
     await store(policy('first'));
   });
 
-  const bucket = () => stores.rendered.buckets.policy.name;
+  const bucket = () => aws.rendered.buckets.policy.name;
   const sourceAs = (role: 'deploy' | 'audit') =>
-    policyObject({ client: stores.s3(role), bucket: bucket(), key, broken: problems => logged.push(...problems) });
+    policyObject({ client: aws.s3(role), bucket: bucket(), key, broken: problems => logged.push(...problems) });
   const store = (Body: string | Uint8Array, more = {}) =>
-    stores.s3().send(new PutObjectCommand({ Bucket: bucket(), Key: key, Body, ...more }));
-  const remove = () => stores.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key: key }));
+    aws.s3().send(new PutObjectCommand({ Bucket: bucket(), Key: key, Body, ...more }));
+  const remove = () => aws.s3().send(new DeleteObjectCommand({ Bucket: bucket(), Key: key }));
   const names = async () => [...(await source.current()).policy.repositories.keys()];
   const unavailable = { problem: { code: 'E_POLICY_UNAVAILABLE' } };
 
@@ -51,9 +51,9 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the policy in S3'
 
   test('is asked for at every decision, and read again only when it has changed', async () => {
     const first = await source.current();
-    const asked = stores.front.calls.length;
+    const asked = aws.front.calls.length;
     expect(await source.current()).toBe(first);
-    expect(stores.front.calls.slice(asked)).toMatchObject([{ action: 's3:GetObject', allowed: true }]);
+    expect(aws.front.calls.slice(asked)).toMatchObject([{ action: 's3:GetObject', allowed: true }]);
   });
 
   test('is the new one from the next decision on, and the old one again once that is back', async () => {
@@ -102,7 +102,7 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the policy in S3'
     ['lets nobody in', { error: { code: 'AccessDenied', status: 403 } }],
   ])('nothing is decided while S3 %s, whatever was known', async (_, fault) => {
     const first = await source.current();
-    stores.front.inject('s3:GetObject', fault);
+    aws.front.inject('s3:GetObject', fault);
     await expect(source.current()).rejects.toMatchObject(unavailable);
     expect(await source.current()).toBe(first);
   });

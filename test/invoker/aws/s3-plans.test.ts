@@ -13,27 +13,27 @@ import { s3Plans } from '../../../invoker/aws/s3-plans.ts';
 import { newRunId } from '../../../invoker/secret.ts';
 import { requires } from '../../support/requirements.ts';
 import { boundTo, plansContract, put } from '../plans-contract.ts';
-import { type Stores, startStores } from './stores.ts';
+import { type Installation, startInstallation } from './installation.ts';
 
 describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout: 60_000 }, () => {
-  let stores: Stores;
+  let aws: Installation;
   let bucket: string;
   let waited = 0;
   const now = () => Date.now() + waited;
   beforeAll(async () => {
-    stores = await startStores(now);
-    bucket = stores.rendered.buckets.plans.name;
+    aws = await startInstallation(now);
+    bucket = aws.rendered.buckets.plans.name;
   }, 120_000);
-  afterAll(() => stores?.stop());
+  afterAll(() => aws?.stop());
 
-  const plansOf = (role: 'worker' | 'keeper') => s3Plans({ client: stores.s3(role), bucket, now });
+  const plansOf = (role: 'worker' | 'keeper') => s3Plans({ client: aws.s3(role), bucket, now });
   const keys = async () => {
-    const { Contents = [] } = await stores.s3().send(new ListObjectsV2Command({ Bucket: bucket }));
+    const { Contents = [] } = await aws.s3().send(new ListObjectsV2Command({ Bucket: bucket }));
     return Contents.map(({ Key }) => ({ Key }));
   };
   const empty = async () => {
     const Objects = await keys();
-    if (Objects.length > 0) await stores.s3().send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }));
+    if (Objects.length > 0) await aws.s3().send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }));
   };
 
   plansContract('plans', async () => {
@@ -81,12 +81,12 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
     const planId = newRunId();
     await put(await plansOf('worker').grantUpload(planId, boundTo('plan')), Buffer.from('plan'));
     const there = { Bucket: bucket, Key: `plans/${planId}` };
-    expect(await stores.s3().send(new HeadObjectCommand(there))).toMatchObject({
+    expect(await aws.s3().send(new HeadObjectCommand(there))).toMatchObject({
       ServerSideEncryption: 'aws:kms',
-      SSEKMSKeyId: stores.rendered.keys.plans.arn,
+      SSEKMSKeyId: aws.rendered.keys.plans.arn,
     });
     for (const role of ['keeper', 'deploy', 'audit', 'run'] as const)
-      expect((await fetch(await s3Plans({ client: stores.s3(role), bucket, now }).grantDownload(planId))).status).toBe(
+      expect((await fetch(await s3Plans({ client: aws.s3(role), bucket, now }).grantDownload(planId))).status).toBe(
         403,
       );
     await expect(plansOf('keeper').has(planId)).rejects.toThrow();
@@ -100,13 +100,13 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
       { code: 'ServiceUnavailable', status: 503 },
       { code: 'AccessDenied', status: 403 },
     ]) {
-      stores.front.inject('s3:GetObject', { error });
+      aws.front.inject('s3:GetObject', { error });
       await expect(plansOf('worker').has(newRunId()), error.code).rejects.toThrow();
     }
   });
 
   test('more plans than one answer holds are all listed', async () => {
-    const [door, keeper] = [stores.s3(), plansOf('keeper')];
+    const [door, keeper] = [aws.s3(), plansOf('keeper')];
     const ids = Array.from({ length: 1001 }, () => newRunId()).sort();
     for (let at = 0; at < ids.length; at += 50)
       await Promise.all(
@@ -120,7 +120,7 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
 
   describe('an errored state', () => {
     const grant = (id: string, role: 'worker' | 'keeper' = 'worker') =>
-      erroredStates({ client: stores.s3(role), bucket, now })({ id });
+      erroredStates({ client: aws.s3(role), bucket, now })({ id });
     const putState = async (url: string, body: string, headers = { 'if-none-match': '*' }) =>
       (await fetch(url, { method: 'PUT', body, headers })).status;
 
@@ -130,7 +130,7 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
       expect(await putState(url, 'a state')).toBe(200);
       expect(await putState(url, 'another')).toBe(412);
       expect(await putState(await grant(id), 'another')).toBe(412);
-      const { Body } = await stores.s3().send(new GetObjectCommand({ Bucket: bucket, Key: erroredStateKey(id) }));
+      const { Body } = await aws.s3().send(new GetObjectCommand({ Bucket: bucket, Key: erroredStateKey(id) }));
       expect(await Body?.transformToString()).toBe('a state');
     });
 
@@ -149,7 +149,7 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
       await putState(await grant(id), 'a state');
       expect(await plansOf('keeper').list()).toEqual([]);
       const gone = new DeleteObjectCommand({ Bucket: bucket, Key: erroredStateKey(id) });
-      await expect(stores.s3('keeper').send(gone)).rejects.toThrow(/not authorized/);
+      await expect(aws.s3('keeper').send(gone)).rejects.toThrow(/not authorized/);
     });
   });
 });

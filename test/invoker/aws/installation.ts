@@ -1,4 +1,6 @@
-/** The stores of an installation, in moto behind the front: whoever asks for them is judged by what the module says. */
+/** An installation without workers: its functions, and its stores in moto behind the front. The module says who may do what. */
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   CreateBucketCommand,
   PutBucketEncryptionCommand,
@@ -9,10 +11,16 @@ import {
 import { ofS3 } from '../../../invoker/aws/clients.ts';
 import { anybody, clientFor } from '../../support/aws/clients.ts';
 import { type Front, startFront } from '../../support/aws/front.ts';
+import { readPolicy } from '../../support/aws/iam/policy-document.ts';
 import { startMoto } from '../../support/aws/moto.ts';
-import { type Rendered, type RoleName, renderModule } from '../../terraform/rendered.ts';
+import type { LambdaFunction } from '../../support/aws/world.ts';
+import { dist } from '../../support/cli.ts';
+import { type Rendered, type RenderedFunction, type RoleName, renderModule } from '../../terraform/rendered.ts';
 
-export interface Stores {
+/** May read at the audit door, as the account's own policies would say. */
+export const auditor = 'arn:aws:iam::111111111111:role/auditor';
+
+export interface Installation {
   readonly front: Front;
   readonly rendered: Rendered;
   /** For SDK clients of whoever holds the role, and of somebody whom nobody judges. */
@@ -22,7 +30,7 @@ export interface Stores {
   readonly stop: () => Promise<void>;
 }
 
-export async function startStores(now: () => number = Date.now): Promise<Stores> {
+export async function startInstallation(now: () => number = Date.now): Promise<Installation> {
   const rendered = await renderModule();
   const { account, region, roles, buckets, keys } = rendered;
   const moto = await startMoto({ account });
@@ -32,7 +40,18 @@ export async function startStores(now: () => number = Date.now): Promise<Stores>
     world: {
       account,
       region,
-      roles: Object.fromEntries(Object.values(roles).map(({ arn, trust, policies }) => [arn, { trust, policies }])),
+      roles: {
+        ...Object.fromEntries(Object.values(roles).map(({ arn, trust, policies }) => [arn, { trust, policies }])),
+        [auditor]: {
+          trust: rendered.targetTrust,
+          policies: [allow('lambda:InvokeFunction', doorOf(rendered, 'audit').aliasArn)],
+        },
+      },
+      functions: {
+        ...Object.fromEntries(doors.map(name => [doorOf(rendered, name).arn, lambdaOf(doorOf(rendered, name))])),
+        [doorOf(rendered, 'keeper').arn]: { ...lambdaOf(doorOf(rendered, 'keeper')), ...asleep },
+        [keeperOf(rendered)]: lambdaOf(doorOf(rendered, 'keeper')),
+      },
       macKeys: [keys.records.arn, keys.runKeys.arn],
       resourcePolicies: Object.fromEntries(
         [...Object.values(buckets), ...Object.values(keys)].map(({ arn, policy }) => [arn, policy]),
@@ -47,6 +66,7 @@ export async function startStores(now: () => number = Date.now): Promise<Stores>
   };
   const s3 = (role?: RoleName) => new S3Client({ ...ofS3, ...(role === undefined ? admin : as(role)) });
   await makeBuckets(rendered, s3());
+  await makeTable(rendered, new DynamoDBClient(admin));
   return {
     front,
     rendered,
@@ -89,3 +109,41 @@ async function makeBuckets({ buckets, keys }: Rendered, s3: S3Client): Promise<v
     }),
   );
 }
+
+async function makeTable({ table }: Rendered, client: DynamoDBClient): Promise<void> {
+  const keys = [
+    ['pk', 'HASH'],
+    ['sk', 'RANGE'],
+  ] as const;
+  await client.send(
+    new CreateTableCommand({
+      TableName: table.name,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: keys.map(([AttributeName, KeyType]) => ({ AttributeName, KeyType })),
+      AttributeDefinitions: keys.map(([AttributeName]) => ({ AttributeName, AttributeType: 'S' })),
+    }),
+  );
+}
+
+const doors = ['deploy', 'worker', 'audit', 'keeper'] as const;
+
+export function doorOf({ functions }: Rendered, name: (typeof doors)[number]): RenderedFunction {
+  const door = functions[name];
+  if (door === undefined) throw new Error(`the module makes no ${name}`);
+  return door;
+}
+
+/** The keeper under another name: the doors wake one that never comes, so that nothing happens but what a test asks for. */
+export const keeperOf = (rendered: Rendered): string => `${doorOf(rendered, 'keeper').arn}-of-the-test`;
+const asleep = { concurrency: 0, asynchronous: { retries: 0, maximumAgeSeconds: 0 } } as const;
+
+const lambdaOf = ({ role, env, timeout }: RenderedFunction): LambdaFunction => ({
+  role,
+  aliases: ['live'],
+  env,
+  timeoutSeconds: timeout,
+  code: { bundle: join(dist(), 'lambda', 'index.mjs') },
+});
+
+const allow = (Action: string, Resource: string) =>
+  readPolicy({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action, Resource } });
