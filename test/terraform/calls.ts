@@ -32,7 +32,7 @@ export const sectionsOf = (rendered: Rendered): readonly Section[] => [
   section('Functions', insiders, functions(rendered)),
   section('Ledger', insiders, ledger(rendered)),
   section('Keys', insiders, keys(rendered)),
-  section('Policy, plans and audit mirror', insiders, buckets(rendered)),
+  section('Policy, plans, errored states and audit mirror', insiders, buckets(rendered)),
   section('Logs', insiders, logs(rendered)),
   section('Workers', insiders, workers(rendered)),
   section('Secrets', insiders, secrets(rendered)),
@@ -119,6 +119,7 @@ function buckets(rendered: Rendered): readonly Row[] {
   const policy = `${rendered.buckets.policy.arn}/${settings(rendered).policy.key}`;
   const plan = `${rendered.buckets.plans.arn}/r_1`;
   const entries = `${rendered.buckets.audit.arn}/00000001`;
+  const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const create = { context: { 's3:if-none-match': '*' } };
   const plain = { context: { 'aws:SecureTransport': 'false' }, ...only('workerDoor') };
   return [
@@ -131,6 +132,10 @@ function buckets(rendered: Rendered): readonly Row[] {
     ['remove a plan', 's3:DeleteObject', plan, ['keeper', 'admin']],
     ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['keeper', 'admin']],
     ['open the plans to others', 's3:PutBucketPolicy', rendered.buckets.plans.arn, admin],
+    ['keep an errored state', 's3:PutObject', errored, ['workerDoor'], create],
+    ['… over another', 's3:PutObject', errored, [], only('workerDoor')],
+    ['read one', 's3:GetObject', errored, admin],
+    ['remove one', 's3:DeleteObject', errored, admin],
     ['mirror audit entries', 's3:PutObject', entries, ['keeper']],
     ['read the mirror', 's3:GetObject', entries, admin],
     ['change how long it is kept', 's3:PutObjectRetention', entries, [], only('keeper', 'admin')],
@@ -256,6 +261,7 @@ function roles(rendered: Rendered): readonly Row[] {
 function endpoints(rendered: Rendered): readonly Row[] {
   const door = lambda(rendered, 'worker').aliasArn;
   const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const theirs = `arn:aws:lambda:${rendered.region}:${place.stranger}:function:theirs`;
   const bucket = `arn:aws:s3:::${place.strangersBucket}/loot`;
   const key = place.deployKey;
@@ -265,6 +271,7 @@ function endpoints(rendered: Rendered): readonly Row[] {
     ['knock at the worker door', invoke, door, ['worker'], { through: 'lambda' }],
     ["read the run's deploy key", 'secretsmanager:GetSecretValue', key, ['secrets'], { through: 'secretsmanager' }],
     ['store a plan, by a grant', 's3:PutObject', plan, ['workerDoor'], { ...create, through: 's3' }],
+    ['keep an errored state, by a grant', 's3:PutObject', errored, ['workerDoor'], { ...create, through: 's3' }],
     ["read the stack's state", 's3:GetObject', state('prod/app'), ['plan', 'apply'], { through: 's3' }],
     ["invoke a stranger's function", invoke, theirs, [], { through: 'lambda', ...only('stranger') }],
     ['… from elsewhere', invoke, theirs, ['stranger'], only('stranger')],

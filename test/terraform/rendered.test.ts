@@ -39,12 +39,13 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
     });
   });
 
-  it('tells the worker door of plans and the run role besides', () => {
+  it('tells the worker door of plans, errored states and the run role besides', () => {
     expect(settings('worker')).toEqual({
       ...everybody(),
       function: 'worker',
       policy: policy(),
       plans: plans(),
+      erroredStates: { bucket: made.buckets.errored.name },
       runRole: made.roles.run?.arn,
       keeper: made.functions.keeper?.aliasArn,
     });
