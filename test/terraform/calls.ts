@@ -163,11 +163,15 @@ function workers(rendered: Rendered): readonly Row[] {
   const running = `${cluster.replace(':cluster/', ':task/')}/0123456789abcdef`;
   const ours = { context: { 'ecs:cluster': cluster } };
   const theirs = { context: { 'ecs:cluster': `arn:aws:ecs:${here(rendered)}:cluster/shop` } };
+  const shop = `arn:aws:ecs:${here(rendered)}:task-definition/shop:1`;
   const to = (service: string) => ({ context: { 'iam:PassedToService': `${service}.amazonaws.com` } });
   const rule = `arn:aws:events:${here(rendered)}:rule/infra-deployer-minute`;
   return [
     ['start a task', 'ecs:RunTask', arn, ['keeper', 'admin'], ours],
     ['… in another cluster', 'ecs:RunTask', arn, admin, theirs],
+    ['start any other task in our cluster', 'ecs:RunTask', shop, admin, ours],
+    ['… in another cluster', 'ecs:RunTask', shop, elsewhere, theirs],
+    ['have a service there', 'ecs:CreateService', `${cluster.replace(':cluster/', ':service/')}/shop`, admin, ours],
     ['stop a task', 'ecs:StopTask', running, ['keeper', 'admin'], ours],
     ['look at a task', 'ecs:DescribeTasks', running, ['keeper', 'admin'], ours],
     ['get a shell in a task', 'ecs:ExecuteCommand', running, admin, ours],
@@ -211,6 +215,9 @@ const states: readonly Row[] = [
 function power(rendered: Rendered): readonly Row[] {
   const shop = `arn:aws:iam::${rendered.account}:role/shop`;
   const policy = `arn:aws:iam::${rendered.account}:policy/shop`;
+  const user = `arn:aws:iam::${rendered.account}:user/shop`;
+  const group = `arn:aws:iam::${rendered.account}:group/shop`;
+  const signIn = `arn:aws:iam::${rendered.account}:saml-provider/acme`;
   const endpoint = `arn:aws:ec2:${here(rendered)}:vpc-endpoint/vpce-1`;
   const bounded = { context: { 'iam:PermissionsBoundary': rendered.boundaryArn } };
   const tagged = (name: string) => ({ context: { 'aws:ResourceTag/infra-deployer': name } });
@@ -222,11 +229,21 @@ function power(rendered: Rendered): readonly Row[] {
     ['… that has not', 'iam:PutRolePolicy', shop, admin],
     ['attach a policy to a role that has the boundary', 'iam:AttachRolePolicy', shop, elsewhere, bounded],
     ['… that has not', 'iam:AttachRolePolicy', shop, admin],
+    ['make a user that has the boundary', 'iam:CreateUser', user, elsewhere, bounded],
+    ['… that has not', 'iam:CreateUser', user, admin],
+    ['put a user into a group', 'iam:AddUserToGroup', group, admin],
+    ['take one out of it', 'iam:RemoveUserFromGroup', group, elsewhere],
+    ['give power to a group', 'iam:AttachGroupPolicy', group, admin],
+    ['make an access key of a user', 'iam:CreateAccessKey', user, admin],
+    ['remove one', 'iam:DeleteAccessKey', user, elsewhere],
+    ['give a user a password', 'iam:CreateLoginProfile', user, admin],
+    ['say whom a provider of identities lets in', 'iam:UpdateSAMLProvider', signIn, admin],
     ['take the boundary off a role', 'iam:DeleteRolePermissionsBoundary', shop, admin],
     ['change the boundary', 'iam:CreatePolicyVersion', rendered.boundaryArn, admin],
     ['change any other policy', 'iam:CreatePolicyVersion', policy, elsewhere],
     ["give power to the worker door's role", 'iam:PutRolePolicy', role(rendered, 'worker'), admin, bounded],
     ["change who may take the runs' role", 'iam:UpdateAssumeRolePolicy', role(rendered, 'run'), admin],
+    ['change who may take any other role', 'iam:UpdateAssumeRolePolicy', shop, elsewhere],
     ["remove the installation's network", 'ec2:DeleteVpcEndpoints', endpoint, admin, tagged('infra-deployer')],
     ['remove any other', 'ec2:DeleteVpcEndpoints', endpoint, elsewhere, tagged('shop')],
   ];
