@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "keeper" {
     resources = [aws_s3_bucket.this["plans"].arn, aws_s3_bucket.this["audit"].arn]
   }
 
-  # `*`: plans are named by their run. Not errored states, which nobody but an admin removes.
+  # `*`: plans are named by their run.
   statement {
     sid       = "RemovePlans"
     actions   = ["s3:DeleteObject"]

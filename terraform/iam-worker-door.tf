@@ -33,11 +33,11 @@ data "aws_iam_policy_document" "worker_door" {
     resources = [aws_s3_bucket.this["plans"].arn]
   }
 
-  # `*`: as plans.
+  # `*`: likewise. Whoever reads them, it is not the door.
   statement {
     sid       = "ErroredStates"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.this["plans"].arn}/errored-states/*"]
+    resources = ["${aws_s3_bucket.this["errored"].arn}/*"]
   }
 
   statement {

@@ -119,8 +119,9 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
   });
 
   describe('an errored state', () => {
+    const states = () => aws.rendered.buckets.errored.name;
     const grant = (id: string, role: 'worker' | 'keeper' = 'worker') =>
-      erroredStates({ client: aws.s3(role), bucket, now })({ id });
+      erroredStates({ client: aws.s3(role), bucket: states(), now })({ id });
     const putState = async (url: string, body: string, headers = { 'if-none-match': '*' }) =>
       (await fetch(url, { method: 'PUT', body, headers })).status;
 
@@ -130,25 +131,28 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('in S3', { timeout
       expect(await putState(url, 'a state')).toBe(200);
       expect(await putState(url, 'another')).toBe(412);
       expect(await putState(await grant(id), 'another')).toBe(412);
-      const { Body } = await aws.s3().send(new GetObjectCommand({ Bucket: bucket, Key: erroredStateKey(id) }));
+      const read = (role?: 'worker') =>
+        aws.s3(role).send(new GetObjectCommand({ Bucket: states(), Key: erroredStateKey(id) }));
+      const { Body } = await read();
       expect(await Body?.transformToString()).toBe('a state');
+      await expect(read('worker')).rejects.toThrow(/not authorized/);
     });
 
     test('is put nowhere else, over nothing, and not after an hour', async () => {
       const [id, other] = [newRunId(), newRunId()];
       const url = await grant(id);
       expect(await putState(url.replace(id, other), 'x')).toBe(403);
-      expect(await putState(url.replace('errored-states', 'plans'), 'x')).toBe(403);
+      expect(await putState(url.replace(states(), bucket), 'x')).toBe(403);
       expect(await putState(url, 'x', { 'if-none-match': '"x"' })).toBe(403);
       expect(await putState(await grant(id, 'keeper'), 'x')).toBe(403);
       expect(new URL(url).searchParams.get('X-Amz-Expires')).toBe('3600');
     });
 
-    test('is no plan: it is not listed, and the keeper cannot remove it', async () => {
+    test('is no plan: the keeper neither lists nor removes it', async () => {
       const id = newRunId();
       await putState(await grant(id), 'a state');
       expect(await plansOf('keeper').list()).toEqual([]);
-      const gone = new DeleteObjectCommand({ Bucket: bucket, Key: erroredStateKey(id) });
+      const gone = new DeleteObjectCommand({ Bucket: states(), Key: erroredStateKey(id) });
       await expect(aws.s3('keeper').send(gone)).rejects.toThrow(/not authorized/);
     });
   });
