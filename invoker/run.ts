@@ -64,6 +64,8 @@ export interface RunRecord {
   /** The plan may be applied, so it is stored. */
   readonly keepPlan: boolean;
   readonly upload?: { readonly digest: string; readonly size: number };
+  /** The archive of providers that its worker may put into the cache. */
+  readonly providers?: { readonly digest: string; readonly size: number };
   readonly planId?: string;
   readonly hasChanges?: boolean;
   readonly counts?: Counts;

@@ -12,6 +12,10 @@ import {
   PhaseReportSchema,
   PlanGrantedSchema,
   PlanGrantSchema,
+  type ProviderCache,
+  type ProviderCacheGrant,
+  ProviderCacheGrantSchema,
+  ProviderCacheSchema,
   SourceAnswerSchema,
   SourceSchema,
 } from '../policies/contract/worker.ts';
@@ -37,6 +41,8 @@ export interface WorkerDoorParts extends BeginningParts {
   readonly credentials: RunCredentials;
   /** Where a state that its backend did not take may be put; undefined where the launcher finds it. */
   readonly grantErroredState?: (run: RunRecord) => Promise<string>;
+  /** Where the providers of a lock file are kept; undefined where they are not. */
+  readonly grantProviders?: (asked: ProviderCache) => Promise<ProviderCacheGrant>;
   readonly wake: () => Promise<void>;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -52,7 +58,7 @@ const nothing = Type.Object({}, { additionalProperties: false });
 
 /** By the name that workers call each by. */
 export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string, DoorOperation>> {
-  const { ledger, logs, plans, policy, credentials, grantErroredState, now, leaseMs } = parts;
+  const { ledger, logs, plans, policy, credentials, grantErroredState, grantProviders, now, leaseMs } = parts;
   const { allowed, mayResolve, mayBegin } = beginning(parts);
   const claim = claiming(parts);
   const finish = finishing(parts);
@@ -180,6 +186,26 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
       });
       return { url: await plans.grantUpload(id, upload) };
     }),
+
+    'provider-cache': doorOperation(
+      'where the providers of a lock file are kept',
+      ProviderCacheSchema,
+      ProviderCacheGrantSchema,
+      async (asked, token) => {
+        const { id } = await runOf(token);
+        await heard(id, run => {
+          // INVARIANT: later planned code may have taken over its worker, and what it has to say of providers is not kept.
+          if (run.phase !== 'init') return refuse('E_BAD_REQUEST', 'providers are installed in the phase `init`');
+          const { upload } = asked;
+          if (upload === undefined) return ok(run);
+          const isAnother = run.providers?.digest !== upload.digest || run.providers.size !== upload.size;
+          if (run.providers !== undefined && isAnother)
+            return refuse('E_BAD_REQUEST', 'this run has stored its providers already');
+          return ok({ ...run, providers: upload });
+        });
+        return grantProviders === undefined ? {} : grantProviders(asked);
+      },
+    ),
 
     'errored-state': doorOperation(
       'where to put a state that its backend did not take',

@@ -1,4 +1,4 @@
-# Three buckets: plans, the policy, and the mirror of the audit trail.
+# Three buckets: plans (with states that were not taken, and cached providers), the policy, and the mirror of the audit trail.
 
 locals {
   # Global names: account and region keep them from clashing.
@@ -71,19 +71,42 @@ resource "aws_s3_bucket_object_lock_configuration" "audit" {
   }
 }
 
-# The second net: the keeper removes plans that nobody can apply any more.
+locals {
+  # Of plans it is the second net: the keeper removes those that nobody can apply any more.
+  expiry_days = {
+    plans          = var.plan_expiry_days
+    errored-states = var.plan_expiry_days
+    # Where none are kept any more, those that are left go.
+    provider-cache = coalesce(var.cache_expiration_days, 1)
+  }
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "plans" {
   bucket = aws_s3_bucket.this["plans"].id
 
+  dynamic "rule" {
+    # 0 is never.
+    for_each = { for prefix, days in local.expiry_days : prefix => days if days > 0 }
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.key}/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   rule {
-    id     = "expire"
+    id     = "unfinished"
     status = "Enabled"
 
     filter {}
-
-    expiration {
-      days = var.plan_expiry_days
-    }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
