@@ -1,5 +1,6 @@
 /** What the worker door does for a running worker: it claims its run, tells how it goes, and is told when to stop. A hostile writer. */
 import { Type } from 'typebox';
+import { canonicalJson } from '../policies/canonical-json.ts';
 import { ok, refuse } from '../policies/contract/error.ts';
 import {
   ClaimedSchema,
@@ -196,12 +197,9 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
         await heard(id, run => {
           // INVARIANT: later planned code may have taken over its worker, and what it has to say of providers is not kept.
           if (run.phase !== 'init') return refuse('E_BAD_REQUEST', 'providers are installed in the phase `init`');
-          const { upload } = asked;
-          if (upload === undefined) return ok(run);
-          const isAnother = run.providers?.digest !== upload.digest || run.providers.size !== upload.size;
-          if (run.providers !== undefined && isAnother)
-            return refuse('E_BAD_REQUEST', 'this run has stored its providers already');
-          return ok({ ...run, providers: upload });
+          if (asked.upload === undefined) return ok(run);
+          if (canonicalJson(run.providers ?? asked) === canonicalJson(asked)) return ok({ ...run, providers: asked });
+          return refuse('E_BAD_REQUEST', 'this run has kept its providers already');
         });
         return grantProviders === undefined ? {} : grantProviders(asked);
       },

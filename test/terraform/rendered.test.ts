@@ -45,6 +45,7 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
       function: 'worker',
       policy: policy(),
       plans: plans(),
+      providerCache: { bucket: plans().bucket },
       runRole: made.roles.run?.arn,
       keeper: made.functions.keeper?.aliasArn,
     });
