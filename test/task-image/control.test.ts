@@ -145,6 +145,15 @@ describe('stopping', () => {
     expect(await stopped(stop)).toBe('lost');
   });
 
+  test.each([
+    ['canceled', 120_000],
+    ['terminated', 80_000],
+  ] as const)('leaves Terraform less time where the platform ends the worker: %s', async (reason, graceMs) => {
+    const { halt, graceMs: left } = await begin({ graceMs: 120_000 });
+    halt(reason);
+    expect(left()).toBe(graceMs);
+  });
+
   test('happens once, for the first reason', async () => {
     const { stop, halt } = await begin();
     halt('terminated');

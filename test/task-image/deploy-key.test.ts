@@ -6,6 +6,7 @@ import { bareRepository, type Repository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { secretArn, session, startSecrets } from './aws-stub.ts';
 import { cloneOf, problemFrom, runDirectory } from './parts.ts';
 
 const ssh = { url: 'git@gitlab.example.com:acme/infra-live.git', knownHosts: 'gitlab.example.com ssh-ed25519 AAAA' };
@@ -118,6 +119,16 @@ describe.skipIf(requires('sshd'))('the connection that a deploy key opens', () =
   test('opens with a key that a Windows editor has saved', async () => {
     const text = readFileSync(sshd.deployKeyFile, 'utf8').trimEnd().replaceAll('\n', '\r\n');
     const { key, git } = await open(keyFile(text));
+    expect(await git(['ls-remote', 'origin', 'refs/heads/main'])).toContain(repository.id('main'));
+    await key.drop();
+  });
+
+  test('opens with a key that is a secret of AWS', async () => {
+    const arn = secretArn('infra-live-key');
+    await startSecrets({ [arn]: readFileSync(sshd.deployKeyFile, 'utf8').trimEnd() });
+    const source = { url: sshd.url(repository.dir), deployKey: arn, knownHosts: sshd.knownHosts };
+    const key = await takeDeployKey(source, runDirectory(), hide, session('KEYS'));
+    const { git } = cloneOf(source.url, key.sshCommand === undefined ? {} : { sshCommand: key.sshCommand });
     expect(await git(['ls-remote', 'origin', 'refs/heads/main'])).toContain(repository.id('main'));
     await key.drop();
   });

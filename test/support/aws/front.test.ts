@@ -37,7 +37,7 @@ describe.skipIf(requires('aws'))('the front', { timeout: 60_000 }, () => {
   }, 120_000);
   afterAll(() => stop?.());
 
-  const s3 = () => new S3Client({ ...as, forcePathStyle: true });
+  const s3 = () => new S3Client(as);
   const get = (TableName: string) => new GetItemCommand({ TableName, Key: { pk: { S: 'a' } } });
   const named = (name: string) => expect.objectContaining({ name });
 
@@ -94,7 +94,7 @@ describe.skipIf(requires('aws'))('the front', { timeout: 60_000 }, () => {
       await expect(put(dataKey)).resolves.toBeDefined();
       await expect(s3().send(new GetObjectCommand({ Bucket: 'ours', Key: 'encrypted' }))).resolves.toBeDefined();
       await expect(put(closedKey)).rejects.toMatchObject(named('AccessDenied'));
-      await new S3Client({ ...admin, forcePathStyle: true }).send(
+      await new S3Client(admin).send(
         new PutObjectCommand({
           Bucket: 'ours',
           Key: 'closed',
@@ -113,7 +113,7 @@ describe.skipIf(requires('aws'))('the front', { timeout: 60_000 }, () => {
 
     it("wants the key that a bucket's default names", async () => {
       const encryptBy = (KMSMasterKeyID: string) =>
-        new S3Client({ ...admin, forcePathStyle: true }).send(
+        new S3Client(admin).send(
           new PutBucketEncryptionCommand({
             Bucket: 'ours',
             ServerSideEncryptionConfiguration: {

@@ -1,6 +1,7 @@
 /** The AWS that SDK clients and Terraform talk to in tests: checks signatures, judges, runs functions and tasks, and leaves the stores to moto. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Call, createFaults, type Fault } from './calls.ts';
+import { dynamoRules } from './dynamo-rules.ts';
 import { commonFailure, failed } from './failure.ts';
 import { createInvoke, splitQualifier } from './functions/invoke.ts';
 import { createPool } from './functions/pool.ts';
@@ -15,7 +16,7 @@ import { startTaskEndpoint } from './tasks/endpoint.ts';
 import type { FailedStart, Task } from './tasks/task.ts';
 import { createTasks } from './tasks/tasks.ts';
 import { insistOnTrusts } from './trusts.ts';
-import { createUpstream } from './upstream.ts';
+import { createUpstream, type Upstream } from './upstream.ts';
 import { type AwsRequest, type AwsResponse, jsonResponse } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -92,7 +93,12 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const outside = await startListener(request => answer(request, false));
   const inside = await startListener(request => answer(request, true));
   const endpoint = await startTaskEndpoint(issue);
-  const upstream = createUpstream(moto, world.account);
+  const stores = createUpstream(moto, world.account);
+  const ledger = dynamoRules(request => stores.send(request, 'dynamodb', world.region));
+  const upstream: Upstream = {
+    send: (request, service, region) =>
+      service === 'dynamodb' ? ledger(request) : stores.send(request, service, region),
+  };
   const functions = world.functions ?? {};
   const pool = createPool({
     functions,

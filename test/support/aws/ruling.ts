@@ -6,6 +6,7 @@ import type { PolicyDocument } from './iam/policy-document.ts';
 import { refusedDemand } from './judgement.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { ruleOnSts } from './sts.ts';
+import { withHeadersOfUrl } from './uploads.ts';
 import type { Upstream } from './upstream.ts';
 import type { AwsRequest, AwsResponse } from './wire.ts';
 import type { World } from './world.ts';
@@ -55,7 +56,8 @@ export interface RulingOptions {
 export function createRulings(options: RulingOptions): (signed: Signed) => Promise<Ruling> {
   const { world, upstream, route } = options;
   const demands = demandsOf(world);
-  return async signed => {
+  return async given => {
+    const signed = given.service === 's3' ? { ...given, request: withHeadersOfUrl(given.request) } : given;
     const { request, session, service, region, inNetwork } = signed;
     const endpoint = inNetwork ? world.endpointPolicies?.[service] : undefined;
     if (service === 'sts') {

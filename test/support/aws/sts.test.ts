@@ -16,7 +16,7 @@ describe.skipIf(requires('aws'))('sessions of roles', { timeout: 60_000 }, () =>
   let { front, as, admin, stop } = {} as TestFront;
   beforeAll(async () => {
     ({ front, as, admin, stop } = await startTestFront());
-    const s3 = new S3Client({ ...as, forcePathStyle: true });
+    const s3 = new S3Client(as);
     for (const Key of ['a', 'b']) await s3.send(new PutObjectCommand({ Bucket: 'ours', Key, Body: Key }));
   }, 120_000);
   afterAll(() => stop?.());
@@ -32,9 +32,7 @@ describe.skipIf(requires('aws'))('sessions of roles', { timeout: 60_000 }, () =>
     return { ...rest, client: clientFor(caller.endpoint, credentials) };
   };
   const read = async (client: ReturnType<typeof clientFor>, Key: string) => {
-    const { Body } = await new S3Client({ ...client, forcePathStyle: true }).send(
-      new GetObjectCommand({ Bucket: 'ours', Key }),
-    );
+    const { Body } = await new S3Client(client).send(new GetObjectCommand({ Bucket: 'ours', Key }));
     return Body?.transformToString();
   };
 

@@ -22,7 +22,7 @@ export async function startTestFront(options: Partial<FrontOptions> = {}): Promi
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody);
   const front = await startFront({ world: testWorld(), moto: moto.url, ...options });
-  const s3 = new S3Client({ ...admin, forcePathStyle: true });
+  const s3 = new S3Client(admin);
   const secrets = new SecretsManagerClient(admin);
   for (const name of ['ours', 'theirs']) {
     await s3.send(

@@ -8,7 +8,7 @@ export interface World {
   readonly roles: Readonly<Record<string, Role>>;
   /** By ARN, without an alias. */
   readonly functions?: Readonly<Record<string, LambdaFunction>>;
-  /** By ARN with the revision, as they are registered in moto. */
+  /** By ARN with the revision, as they are registered in moto, which wants their containers to have a `memory`. */
   readonly taskDefinitions?: Readonly<Record<string, TaskDefinition>>;
   /** ARNs of the keys of KMS that make MACs. */
   readonly macKeys?: readonly string[];

@@ -30,9 +30,20 @@ export interface Tasks {
 export function createTasks({ world, endpoint, url, onStopped }: TasksOptions): Tasks {
   const tasks: Task[] = [];
   const failedStarts: FailedStart[] = [];
-  const byToken = new Map<string, { readonly body: string; readonly answer: AwsResponse }>();
+  const byToken = new Map<string, { readonly body: string; readonly answer: Promise<AwsResponse> }>();
 
-  const run = async (request: AwsRequest, input: Record<string, unknown>, runTask: () => Promise<AwsResponse>) => {
+  const run = async (definition: TaskDefinition, runTask: () => Promise<AwsResponse>): Promise<AwsResponse> => {
+    const answer = await runTask();
+    if (answer.status !== 200) return answer;
+    const made = list(record(JSON.parse(answer.body.toString())).tasks).map(record);
+    const started = made.map(moto =>
+      startTask({ moto, definition, region: world.region, url, endpoint, onStopped }, failedStarts.shift()),
+    );
+    tasks.push(...started);
+    return jsonResponse(200, { tasks: started.map(task => task.described()), failures: [] });
+  };
+
+  const runOnce = (request: AwsRequest, input: Record<string, unknown>, runTask: () => Promise<AwsResponse>) => {
     const definition = world.taskDefinitions?.[text(input.taskDefinition)];
     const problem = definition ? problemOf(input, definition) : 'TaskDefinition not found.';
     if (!definition || problem !== undefined) return failed(request, 400, 'InvalidParameterException', problem ?? '');
@@ -41,16 +52,9 @@ export function createTasks({ world, endpoint, url, onStopped }: TasksOptions): 
     const body = request.body.toString();
     const before = token === '' ? undefined : byToken.get(token);
     if (before) return before.body === body ? before.answer : failed(request, 400, 'ConflictException', 'clientToken');
-    const answer = await runTask();
-    if (answer.status !== 200) return answer;
-    const made = list(record(JSON.parse(answer.body.toString())).tasks).map(record);
-    const started = made.map(moto =>
-      startTask({ moto, definition, region: world.region, url, endpoint, onStopped }, failedStarts.shift()),
-    );
-    tasks.push(...started);
-    const told = jsonResponse(200, { tasks: started.map(task => task.described()), failures: [] });
-    if (token !== '') byToken.set(token, { body, answer: told });
-    return told;
+    const answer = run(definition, runTask);
+    byToken.set(token, { body, answer });
+    return answer;
   };
 
   return {
@@ -61,7 +65,7 @@ export function createTasks({ world, endpoint, url, onStopped }: TasksOptions): 
       const cluster = text(input.cluster).split('/').at(-1);
       const here = tasks.filter(task => task.arn.split('/').at(-2) === cluster);
       const find = (id: unknown) => here.find(task => task.arn === id || task.arn.endsWith(`/${text(id)}`));
-      if (name === 'RunTask') return run(request, input, runTask);
+      if (name === 'RunTask') return runOnce(request, input, runTask);
       if (name === 'DescribeTasks') {
         const asked = list(input.tasks).map(id => ({ id, task: find(id) }));
         return jsonResponse(200, {
