@@ -19,6 +19,8 @@ import { type Content, type LockedPackages, packageHash } from './locked-package
 /** Unpacked, of all packages together: the largest providers have less than one. */
 const mostBytes = 2 * 1024 ** 3;
 const mostIndexBytes = 256 * 1024;
+/** Programs are hundreds of megabytes: the usual sizes cost more turns than work. */
+const chunkSize = 1024 * 1024;
 
 const segment = '[A-Za-z0-9_][A-Za-z0-9 ._+-]*';
 const EntrySchema = Type.Object(
@@ -58,21 +60,23 @@ export async function packProviders(
     for (const entry of index) {
       const handle = await open(join(directory, entry.package, entry.name), constants.O_RDONLY | constants.O_NOFOLLOW);
       const hash = createHash('sha256');
-      for await (const chunk of handle.createReadStream()) {
+      for await (const chunk of handle.createReadStream({ highWaterMark: chunkSize })) {
         hash.update(chunk);
         yield chunk;
       }
       check.found(entry, hash.digest('hex'));
     }
   };
-  await pipeline(parts, createGzip({ level: 1 }), createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
+  await pipeline(parts, createGzip({ level: 1, chunkSize }), createWriteStream(file, { flags: 'wx', mode: 0o600 }), {
+    signal,
+  });
   check.all();
 }
 
 /** Unpacks into `directory`, which is new; throws where that is not, to the byte, what the lock file knows by its content. */
 export async function unpackProviders(archive: Readable, locked: LockedPackages, directory: string): Promise<void> {
   const check = checker(locked);
-  await pipeline(archive, createGunzip(), async unzipped => {
+  await pipeline(archive, createGunzip({ chunkSize }), async unzipped => {
     const { exactly, ended } = exactReader(unzipped);
     const length = (await buffer(exactly(4))).readUInt32BE();
     if (length > mostIndexBytes) throw new Error('an index that is too long');

@@ -1,10 +1,11 @@
 /** Real Terraform installs, by way of a store that takes an object once and gives it back. */
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
 import type { ProviderCache, ProviderCacheGrant } from '../../policies/contract/worker.ts';
+import type { Isolation } from '../../task-image/isolation.ts';
 import { planFile } from '../../task-image/places.ts';
 import { withProviderCache } from '../../task-image/provider-cache.ts';
 import { lockEntry, packagePath, platform, providerMirror } from '../support/providers.ts';
@@ -53,14 +54,18 @@ describe.skipIf(requires('terraform', 'providers'))('the provider cache', { time
     readonly lockFile?: string;
     readonly settings?: Partial<StackSettings>;
     readonly grant?: () => Promise<ProviderCacheGrant>;
+    readonly isolation?: Isolation;
     /** After the cache, before `init`. */
     readonly before?: (dataDir: string) => void;
   }
-  function run({ hasRegistry = false, lockFile = lock, settings, grant, before = () => {} }: Differences = {}) {
+  function run({ hasRegistry = false, lockFile = lock, settings, isolation, grant, before }: Differences = {}) {
     const wanted = { ...usualSettings, providers: { allow }, ...settings };
     const { init, ...stack } = runningStack(
       { 'main.tf': main, ...(lockFile === '' ? {} : { '.terraform.lock.hcl': lockFile }) },
-      { settings: hasRegistry ? { ...wanted, providers: { allow, mirror } } : wanted },
+      {
+        settings: hasRegistry ? { ...wanted, providers: { allow, mirror } } : wanted,
+        ...(isolation ? { isolation } : {}),
+      },
     );
     const { runDir, cwd } = stack;
     const dataDir = join(runDir, 'd');
@@ -71,7 +76,7 @@ describe.skipIf(requires('terraform', 'providers'))('the provider cache', { time
       return grant?.() ?? (one.upload === undefined ? { download: url } : { upload: url });
     };
     const install = async () => {
-      before(dataDir);
+      before?.(dataDir);
       await init(fetchesNothing);
       if (hasRegistry) asFromRegistry(join(dataDir, 'providers', name, '1.0.0', platform));
     };
@@ -105,6 +110,14 @@ describe.skipIf(requires('terraform', 'providers'))('the provider cache', { time
     expect(next.control.lines.join('\n')).not.toContain('infra-deployer');
     // It has nothing to add.
     expect(next.asked).toHaveLength(1);
+  });
+
+  test.skipIf(requires('root'))('is for a tool of another user too', async () => {
+    await filled();
+    const next = run({ isolation: { kind: 'user', uid: 64_321, gid: 64_322 } });
+    for (const directory of [next.runDir, next.cwd]) chmodSync(dirname(directory), 0o711);
+    await next.init();
+    expect(next.control.lines.join('\n')).toContain(`Installed ${name} v1.0.0`);
   });
 
   test('is asked by the digest of the lock file, and given an archive by its own', async () => {
