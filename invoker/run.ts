@@ -4,7 +4,7 @@ import { errorCatalog, isErrorCode, ok, type Problem, type Result, refuse } from
 import type { Asker } from '../policies/contract/identity.ts';
 import type { Request, RequestBody } from '../policies/contract/request.ts';
 import { type Change, type Counts, isLive, type Phase, phaseNames, type State } from '../policies/contract/run.ts';
-import type { Finish } from '../policies/contract/worker.ts';
+import type { Finish, ProviderCache } from '../policies/contract/worker.ts';
 import type { AllowedRef } from '../policies/evaluate.ts';
 
 /** What a worker is. */
@@ -64,6 +64,8 @@ export interface RunRecord {
   /** The plan may be applied, so it is stored. */
   readonly keepPlan: boolean;
   readonly upload?: { readonly digest: string; readonly size: number };
+  /** The archive of providers that its worker may put into the cache. */
+  readonly providers?: ProviderCache;
   readonly planId?: string;
   readonly hasChanges?: boolean;
   readonly counts?: Counts;

@@ -1,5 +1,6 @@
 /** What the worker door does for a running worker: it claims its run, tells how it goes, and is told when to stop. A hostile writer. */
 import { Type } from 'typebox';
+import { canonicalJson } from '../policies/canonical-json.ts';
 import { ok, refuse } from '../policies/contract/error.ts';
 import {
   ClaimedSchema,
@@ -12,6 +13,10 @@ import {
   PhaseReportSchema,
   PlanGrantedSchema,
   PlanGrantSchema,
+  type ProviderCache,
+  type ProviderCacheGrant,
+  ProviderCacheGrantSchema,
+  ProviderCacheSchema,
   SourceAnswerSchema,
   SourceSchema,
 } from '../policies/contract/worker.ts';
@@ -37,6 +42,8 @@ export interface WorkerDoorParts extends BeginningParts {
   readonly credentials: RunCredentials;
   /** Where a state that its backend did not take may be put; undefined where the launcher finds it. */
   readonly grantErroredState?: (run: RunRecord) => Promise<string>;
+  /** Where the providers of a lock file are kept; undefined where they are not. */
+  readonly grantProviders?: (asked: ProviderCache) => Promise<ProviderCacheGrant>;
   readonly wake: () => Promise<void>;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -54,7 +61,7 @@ const nothing = Type.Object({}, { additionalProperties: false });
 
 /** By the name that workers call each by. */
 export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string, DoorOperation>> {
-  const { ledger, logs, plans, policy, credentials, grantErroredState, now, leaseMs } = parts;
+  const { ledger, logs, plans, policy, credentials, grantErroredState, grantProviders, now, leaseMs } = parts;
   const { allowed, mayResolve, mayBegin } = beginning(parts);
   const claim = claiming(parts);
   const finish = finishing(parts);
@@ -184,6 +191,23 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
       });
       return { url: await plans.grantUpload(id, upload) };
     }),
+
+    'provider-cache': doorOperation(
+      'where the providers of a lock file are kept',
+      ProviderCacheSchema,
+      ProviderCacheGrantSchema,
+      async (asked, token) => {
+        const { id } = await runOf(token);
+        await heard(id, run => {
+          // INVARIANT: later planned code may have taken over its worker, and what it has to say of providers is not kept.
+          if (run.phase !== 'init') return refuse('E_BAD_REQUEST', 'providers are installed in the phase `init`');
+          if (asked.upload === undefined) return ok(run);
+          if (canonicalJson(run.providers ?? asked) === canonicalJson(asked)) return ok({ ...run, providers: asked });
+          return refuse('E_BAD_REQUEST', 'this run has kept its providers already');
+        });
+        return grantProviders === undefined ? {} : grantProviders(asked);
+      },
+    ),
 
     'errored-state': doorOperation(
       'where to put a state that its backend did not take',

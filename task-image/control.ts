@@ -2,7 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
-import type { Claimed, Credentials, Finish, Orders, Session, SourceAnswer } from '../policies/contract/worker.ts';
+import type {
+  Claimed,
+  Credentials,
+  Finish,
+  Orders,
+  ProviderCache,
+  ProviderCacheGrant,
+  Session,
+  SourceAnswer,
+} from '../policies/contract/worker.ts';
 import { changedTexts } from '../policies/report-texts.ts';
 import type { Doorway } from './doorway.ts';
 import { Failure } from './failure.ts';
@@ -31,6 +40,8 @@ export interface Control {
   readonly phase: (phase: Phase) => Promise<void>;
   readonly source: (source: { ref: string; commit: string; tip: string }) => Promise<SourceAnswer>;
   readonly grantPlan: (plan: { digest: string; size: number }) => Promise<string>;
+  /** Where providers are that an earlier run has installed, or where to put them. */
+  readonly grantProviders: (asked: ProviderCache) => Promise<ProviderCacheGrant>;
   /** Of the stack's role, and for its secrets; hidden already. */
   readonly credentials: () => Promise<Credentials>;
   /** Where to put a state that its backend does not take; undefined where the launcher looks for it. */
@@ -142,6 +153,7 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     phase: async phase => obey(await call<Orders>('phase', { phase })),
     source: source => call<SourceAnswer>('source', source),
     grantPlan: async plan => (await call<{ url: string }>('plan', plan)).url,
+    grantProviders: asked => call<ProviderCacheGrant>('provider-cache', asked),
     credentials: async () => {
       const credentials = await call<Credentials>('credentials', {});
       for (const session of Object.values(credentials)) hideSession(session);

@@ -58,7 +58,7 @@ function deployFunction(settings: DeploySettings, log: Log) {
 }
 
 function workerFunction(settings: WorkerSettings, log: Log) {
-  const { runRole } = settings;
+  const { providerCache, runRole } = settings;
   const operations = workerOperations({
     ledger: ledgerOf(settings),
     logs: logsOf(settings),
@@ -73,6 +73,12 @@ function workerFunction(settings: WorkerSettings, log: Log) {
       const { erroredStates } = await import('./errored-states.ts');
       return erroredStates({ client: await clients.s3(), ...settings.erroredStates, now })(run);
     },
+    ...(providerCache && {
+      grantProviders: async asked => {
+        const { s3ProviderCache } = await import('./s3-provider-cache.ts');
+        return s3ProviderCache({ client: await clients.s3(), ...providerCache, now })(asked);
+      },
+    }),
     now,
     wake: wakeOf(settings, log),
     leaseMs,

@@ -20,7 +20,16 @@ const DeploySchema = Type.Object(
   closed,
 );
 const WorkerSchema = Type.Object(
-  { function: Type.Literal('worker'), ...everywhere, policy, plans, erroredStates, runRole: arn('iam'), keeper },
+  {
+    function: Type.Literal('worker'),
+    ...everywhere,
+    policy,
+    plans,
+    erroredStates,
+    providerCache: Type.Optional(Type.Object({ bucket: name }, closed)),
+    runRole: arn('iam'),
+    keeper,
+  },
   closed,
 );
 const AuditSchema = Type.Object({ function: Type.Literal('audit'), ...everywhere }, closed);

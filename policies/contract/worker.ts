@@ -86,6 +86,29 @@ const planBytes = 256 * 1024 * 1024;
 export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: planBytes }) }, closed);
 export const PlanGrantedSchema = Type.Object({ url: Type.String() });
 
+/** The bytes of an archive of providers at most: one of them may have hundreds of megabytes. */
+export const largestProviderArchive = 1024 ** 3;
+
+/** Asks where providers are, and with `upload`, once and before anything of the repository runs, where to put them. */
+export const ProviderCacheSchema = Type.Object(
+  {
+    lockDigest: digest,
+    platform: Type.Enum(['linux_amd64', 'linux_arm64']),
+    upload: Type.Optional(
+      Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: largestProviderArchive }) }, closed),
+    ),
+  },
+  closed,
+);
+export type ProviderCache = Static<typeof ProviderCacheSchema>;
+
+/** Nothing where there is no cache. A download may be of nothing: only who tries it knows. */
+export const ProviderCacheGrantSchema = Type.Object({
+  download: Type.Optional(Type.String()),
+  upload: Type.Optional(Type.String()),
+});
+export type ProviderCacheGrant = Static<typeof ProviderCacheGrantSchema>;
+
 /** What the run may use, for as long as its lease holds: asked for again before it expires. */
 export const CredentialsSchema = Type.Object({
   role: Type.Optional(Type.Unsafe<Session>({ ...SessionSchema, description: 'of the role of the stack' })),

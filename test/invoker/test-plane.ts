@@ -21,7 +21,7 @@ import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
 import { policyFile } from '../../invoker/policy-source.ts';
 import type { Room } from '../../invoker/queue.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
-import { workerOperations } from '../../invoker/worker-operations.ts';
+import { type WorkerDoorParts, workerOperations } from '../../invoker/worker-operations.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import { ok } from '../../policies/contract/error.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
@@ -71,6 +71,7 @@ export interface PlaneOptions {
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
   readonly archive?: KeeperParts['archive'];
+  readonly grantProviders?: WorkerDoorParts['grantProviders'];
 }
 
 export interface Plane {
@@ -153,6 +154,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
         policy,
         seals: keys,
         credentials: noCredentials,
+        ...(options.grantProviders ? { grantProviders: options.grantProviders } : {}),
         now,
         wake,
         ...times,

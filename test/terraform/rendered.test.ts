@@ -48,6 +48,7 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
       policy: policy(),
       plans: plans(),
       erroredStates: { bucket: made.buckets.errored.name },
+      providerCache: { bucket: plans().bucket },
       runRole: made.roles.run?.arn,
       keeper: made.functions.keeper?.aliasArn,
     });
