@@ -53,6 +53,10 @@ export interface AccountOptions {
   readonly stacks?: readonly object[];
   readonly secrets?: Readonly<Record<string, string>>;
   readonly front?: Pick<FrontOptions, 'maxSessionSeconds'>;
+  /** What starts a worker; its entry itself where a test does not say. */
+  readonly worker?: (kind: 'lambda' | 'fargate', entry: readonly string[]) => readonly string[];
+  /** What the stacks' two roles may do besides: attacks must not fail for want of power alone. */
+  readonly power?: readonly object[];
 }
 
 export async function installInAccount(options: AccountOptions): Promise<Account> {
@@ -61,7 +65,7 @@ export async function installInAccount(options: AccountOptions): Promise<Account
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody, region);
   const rendered = inNetworkOf(made, await someNetwork(moto.url));
-  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered) });
+  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered, options) });
 
   const deployKey = readFileSync(sshd.deployKeyFile, 'utf8');
   await makeStores(rendered, admin);
@@ -197,20 +201,23 @@ async function policyOf(
 }
 
 /** Everything that may be asked of AWS is judged by what the module says. */
-function worldOf(rendered: Rendered): World {
+function worldOf(
+  rendered: Rendered,
+  { worker = (_, entry) => entry, power = [] }: Pick<AccountOptions, 'worker' | 'power'>,
+): World {
   const { account, region, roles, functions, taskDefinitions, buckets, keys, endpoints } = rendered;
   const own = Object.fromEntries(
     Object.values(roles).map(({ arn, trust, policies }) => [arn, { trust: read(trust), policies: policies.map(read) }]),
   );
   const target = (...statements: object[]) => ({
     trust: read(rendered.targetTrust),
-    policies: [readPolicy({ Version: '2012-10-17', Statement: statements })],
+    policies: [readPolicy({ Version: '2012-10-17', Statement: [...statements, ...power] })],
     boundary: read(rendered.boundary),
   });
   const state = { Effect: 'Allow', Resource: [`arn:aws:s3:::${stateBucket}/*`] };
   const list = { Effect: 'Allow', Action: 's3:ListBucket', Resource: `arn:aws:s3:::${stateBucket}` };
   const directory = temporaryDirectory('workers');
-  const worker = [process.execPath, join(dist(), 'worker.js')];
+  const entry = [process.execPath, join(dist(), 'worker.js')];
   const bundle = join(dist(), 'lambda', 'index.mjs');
   return {
     account,
@@ -226,7 +233,7 @@ function worldOf(rendered: Rendered): World {
         lambdaOf(
           one,
           name.startsWith('worker-')
-            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker] }
+            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker('lambda', entry)] }
             : { bundle },
         ),
       ]),
@@ -239,7 +246,7 @@ function worldOf(rendered: Rendered): World {
           executionRole,
           container: container.name,
           env: container.environment,
-          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker],
+          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker('fargate', entry)],
           stopTimeoutSeconds: container.stopTimeout,
         },
       ]),
