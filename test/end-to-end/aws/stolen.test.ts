@@ -14,16 +14,13 @@
  * | a worker taken over by code of a feature branch | its ref and commit are settled; no plan of it is kept |
  */
 import { createHash } from 'node:crypto';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../../policies/contract/run.ts';
-import type { Credentials, Session } from '../../../policies/contract/worker.ts';
-import { clientFor } from '../../support/aws/clients.ts';
+import type { Credentials } from '../../../policies/contract/worker.ts';
 import { requires } from '../../support/requirements.ts';
-import { applyRole, planRole, roleOf, stateBucket } from './account.ts';
+import { applyRole, planRole, roleOf } from './account.ts';
 import { type HeldRuns, holdRuns, type TakenRun } from './held-runs.ts';
+import { holderOf } from './holder.ts';
 import { knockWith } from './knock.ts';
 
 const unknown = { status: 401, code: 'E_UNAUTHENTICATED' };
@@ -128,7 +125,7 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))('stolen', 
       expect(await tell('phase', { phase: 'apply' })).toMatchObject({ status: 400, code: 'E_BAD_REQUEST' });
       expect(await tell('errored-state')).toMatchObject({ status: 400, code: 'E_BAD_REQUEST' });
       const { role } = (await tell('credentials')).body as Credentials;
-      const thief = holderOf(role);
+      const thief = holderOf(runs.account, role);
       expect(await thief.identity()).toBe(`arn:aws:sts::222222222222:assumed-role/${planRole.split('/').at(-1)}/${id}`);
       expect(await thief.read('prod/a')).toBe('NoSuchKey');
       expect(await thief.read('prod/b')).toBe('AccessDenied');
@@ -139,7 +136,7 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))('stolen', 
       expect(role && (await knockWith(runs.account, role).ask('worker', 'heartbeat', {}))).toMatchObject(byAws);
 
       // What reads the deploy key reads nothing else, and nothing more than the run's own.
-      const source = holderOf(claimed.session);
+      const source = holderOf(runs.account, claimed.session);
       expect(await source.secret('infra-deployer/deploy-key')).toBe(runs.account.deployKey);
       expect(await source.secret('infra-deployer/of-another')).toBe('AccessDeniedException');
       expect(await source.read('prod/a')).toBe('AccessDenied');
@@ -176,8 +173,8 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))('stolen', 
       expect(await applied.tell('source', sourceOf('main'))).toMatchObject({ status: 200, body: { plan: upload } });
       expect(await applied.tell('plan', upload)).toMatchObject({ status: 400 });
       const { role } = (await applied.tell('credentials')).body as Credentials;
-      expect(await holderOf(role).write('prod/store')).toBe('');
-      expect(await holderOf(role).write('prod/a')).toBe('AccessDenied');
+      expect(await holderOf(runs.account, role).write('prod/store')).toBe('done');
+      expect(await holderOf(runs.account, role).write('prod/a')).toBe('AccessDenied');
 
       const { id, runKey } = applied;
       expect(await runs.ci.ask('deploy', 'cancelRun', { id }, { runKey })).toMatchObject({ status: 202 });
@@ -255,25 +252,4 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))('stolen', 
         expect(await ask(operation, { id })).toMatchObject(notThere);
     });
   });
-
-  /** What somebody who has a session finds it good for: what AWS answers, or the code of its refusal. */
-  function holderOf(session: Session | undefined) {
-    if (session === undefined) throw new Error('no session');
-    const { front } = runs.account;
-    const config = clientFor(front.url, session);
-    const [s3, sts] = [new S3Client({ ...config, forcePathStyle: true }), new STSClient(config)];
-    const secrets = new SecretsManagerClient(config);
-    const at = (path: string) => ({ Bucket: stateBucket, Key: `${path}/terraform.tfstate` });
-    const answered = <Answer>(asked: Promise<Answer>, told: (answer: Answer) => string | undefined = () => '') =>
-      asked.then(told, (error: Error) => error.name);
-    return {
-      identity: () => answered(sts.send(new GetCallerIdentityCommand({})), ({ Arn }) => Arn),
-      read: (path: string) => answered(s3.send(new GetObjectCommand(at(path)))),
-      write: (path: string) => answered(s3.send(new PutObjectCommand({ ...at(path), Body: '{}' }))),
-      become: (RoleArn: string) =>
-        answered(sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'thief', SourceIdentity: 'thief' }))),
-      secret: (SecretId: string) =>
-        answered(secrets.send(new GetSecretValueCommand({ SecretId })), ({ SecretString }) => SecretString),
-    };
-  }
 });
