@@ -44,7 +44,7 @@ export interface Ledger {
   /** Newest first. A ledger may look no further back than 100,000 runs for what matches. */
   list(query: RunQuery): Promise<readonly RunRecord[]>;
   receipt(planId: string): Promise<StoredReceipt | undefined>;
-  /** Of the plans that were made of this path from this commit. */
+  /** Of the newest hundred plans of this path and commit, newest first: what is older is no better. */
   receipts(repo: string, path: string, commit: string): Promise<readonly StoredReceipt[]>;
   /** An audit entry that belongs to no run: refusals, changes of the policy. */
   record(event: AuditEvent): Promise<void>;

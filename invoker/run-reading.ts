@@ -32,7 +32,7 @@ export interface RunReading {
 export const RunParametersSchema = Type.Object({ id: RunIdSchema });
 export const CursorSchema = Type.String({ pattern: '^[0-9]{1,12}$' });
 
-/** With the run beside them an answer stays under 1 MB: a batch is at most 200,000 characters. */
+/** Or one batch, which may be larger: with the run beside it an answer stays under 1 MB. */
 const logBytes = 256 * 1024;
 
 export function runReading({ ledger, logs, seals, now, pollMs }: RunReadingParts): RunReading {

@@ -47,6 +47,8 @@ export interface WorkerDoorParts extends BeginningParts {
 const maxLogged = 64 * 1024 * 1024;
 /** What an empty line costs. */
 const lineCost = 32;
+/** Of one batch as it is stored: an answer holds it whole, with its run beside it, and stays under 1 MB. */
+const mostBatchBytes = 750_000;
 const cutMarker = '… infra-deployer keeps no more of this output: it is too long';
 const nothing = Type.Object({}, { additionalProperties: false });
 
@@ -99,6 +101,8 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
 
     log: doorOperation("lines of the tool's output", LogBatchSchema, OrdersSchema, async ({ seq, lines }, token) => {
       const { id, logged = 0 } = await runOf(token);
+      if (Buffer.byteLength(JSON.stringify(lines)) > mostBatchBytes)
+        throw new DoorError({ code: 'E_TOO_LARGE', message: 'the batch of lines is too large' });
       const size = lines.reduce((sum, { text }) => sum + text.length + lineCost, 0);
       const beaten = await heard(id, run => ok({ ...run, logged: (run.logged ?? 0) + size }));
       const kept = logged > maxLogged ? [] : lines.map(({ phase, text }) => ({ phase, text: printable(text) }));

@@ -19,11 +19,15 @@ export function stackSettings(repository: Repository, path: CanonicalPath): Stac
 
 /** The keys that two entries set differently for a path that both match: nobody could say which one counts. */
 export function conflicts(a: StackEntry, b: StackEntry): (keyof StackSettings)[] {
-  if (!a.paths.some(one => b.paths.some(other => overlaps(one, other)))) return [];
+  if (!meet(a, b)) return [];
   return stackKeys.filter(key => {
     const [one, other] = [a.settings[key], b.settings[key]];
     return one !== undefined && other !== undefined && canonicalJson(one) !== canonicalJson(other);
   });
 }
+
+/** Is there a path that both match? */
+export const meet = (a: StackEntry, b: StackEntry): boolean =>
+  a.paths.some(one => b.paths.some(other => overlaps(one, other)));
 
 const stackKeys = ['version', 'backend', ...Object.keys(usualSettings)] as (keyof StackSettings)[];

@@ -97,7 +97,8 @@ export function dynamoLedger({ table, mac, now }: DynamoLedgerParts): Ledger {
     if (before?.version !== expectedVersion) return 'conflict';
     const run = { ...next, version: expectedVersion + 1, seq: before.seq };
     const ofReceipts = await receipts.writes(run, effects);
-    if (ofReceipts === 'spent') return 'spent';
+    // Whoever was faster may have spent it for this very run: then it is the run that has moved on.
+    if (ofReceipts === 'spent') return (await get(run.id))?.version === expectedVersion ? 'spent' : 'conflict';
     const refused = await table.write({
       run: table.put(runKey(run.id), runItem(run), { version: expectedVersion }),
       ...places(before, run),

@@ -48,18 +48,15 @@ export function recordChecks({ client, key: KeyId }: KmsKey) {
   };
 }
 
-/** Followers ask for their run every second or so. */
-const keysKept = 1000;
-
-/** The keys of runs: asked of KMS once, for as long as the function lives and not too many others come between. */
-export function runKeys(key: KmsKey): Pick<Seals, 'runKey'> {
+/** The keys of runs. The last so many are kept: whoever follows a run asks for it every second or so. */
+export function runKeys(key: KmsKey, kept = 1000): Pick<Seals, 'runKey'> {
   const known = new Map<string, string>();
   return {
     runKey: async runId => {
       const made = known.get(runId) ?? `k_${(await macOf(key, 'run key', runId)).toString('base64url')}`;
       known.set(runId, made);
       const [oldest] = known.keys();
-      if (known.size > keysKept && oldest !== undefined) known.delete(oldest);
+      if (known.size > kept && oldest !== undefined) known.delete(oldest);
       return made;
     },
   };

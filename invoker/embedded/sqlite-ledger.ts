@@ -116,8 +116,9 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
       run.id,
       expectedVersion,
     );
-    if (stored.changes !== 1 || (run.occupied && isTaken(run))) return 'conflict';
+    if (stored.changes !== 1) return 'conflict';
     if (effects.spend !== undefined && !spend(effects.spend, run)) return 'spent';
+    if (run.occupied && isTaken(run)) return 'conflict';
     if (effects.receipt) keep(effects.receipt);
     if (effects.audit) append(effects.audit);
     return run;
@@ -160,9 +161,13 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
     list: async query => all<RunRow>(listSql(query), ...listValues(query)).map(runOf),
     receipt: async planId => all<ReceiptRow>('select * from receipts where plan_id = ?', planId).map(receiptOf)[0],
     receipts: async (repo, path, commit) =>
-      all<ReceiptRow>('select * from receipts where repo = ? and path = ?', repo, path)
-        .map(receiptOf)
-        .filter(({ receipt }) => receipt.commit === commit),
+      all<ReceiptRow>(
+        `select * from receipts where repo = ? and path = ? and receipt ->> '$.commit' = ?
+         order by receipt ->> '$.createdAt' desc, plan_id desc limit 100`,
+        repo,
+        path,
+        commit,
+      ).map(receiptOf),
     record: async event => transaction(() => append(event)),
     audit: async (after, limit) =>
       all<{ entry: string }>('select entry from audit where seq > ? order by seq limit ?', after, limit).map(

@@ -3,13 +3,11 @@
  * function or task, session credentials, Secrets Manager, git over SSH, Terraform with its state in S3, logs, exit code.
  */
 import { join } from 'node:path';
-import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bareRepository, type Repository } from '../../support/repository.ts';
 import { requires } from '../../support/requirements.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { type Account, applyRole, functionOf, installInAccount, planRole, roleOf, stateBucket } from './account.ts';
+import { type Account, installInAccount } from './account.ts';
 
 const backend = 'terraform {\n  backend "s3" {}\n}\n';
 const files = {
@@ -61,13 +59,6 @@ describe.skipIf(requires('aws', 'aws provider', 'sshd', 'terraform'))(
       expect(plan).toMatchObject({ status: 0 });
       expect(plan.stdout).toContain(`(${kind})`);
       const applied = await cli(...asked('apply', path), '--json');
-      if (applied.status !== 0)
-        console.log(
-          applied.stderr,
-          applied.stdout,
-          account.front.functionLog(functionOf(account.rendered, 'worker').arn),
-          JSON.stringify(account.front.calls.filter(c => !c.allowed)),
-        );
       expect(JSON.parse(applied.stdout)).toMatchObject({
         exitCode: 0,
         run: { state: 'succeeded', worker: kind, counts: { create: 1 } },

@@ -1,6 +1,7 @@
 /** The AWS that SDK clients and Terraform talk to in tests: checks signatures, judges, runs functions and tasks, and leaves the stores to moto. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Call, createFaults, type Fault } from './calls.ts';
+import { dynamoRules } from './dynamo-rules.ts';
 import { commonFailure, failed } from './failure.ts';
 import { createInvoke, splitQualifier } from './functions/invoke.ts';
 import { createPool } from './functions/pool.ts';
@@ -15,7 +16,7 @@ import { startTaskEndpoint } from './tasks/endpoint.ts';
 import type { FailedStart, Task } from './tasks/task.ts';
 import { createTasks } from './tasks/tasks.ts';
 import { insistOnTrusts } from './trusts.ts';
-import { createUpstream } from './upstream.ts';
+import { createUpstream, type Upstream } from './upstream.ts';
 import { type AwsRequest, type AwsResponse, jsonResponse } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -25,6 +26,8 @@ export interface FrontOptions {
   readonly moto: string;
   /** Cuts every session that STS issues short, for tests of renewal. */
   readonly maxSessionSeconds?: number;
+  /** The clock that signatures are held against. */
+  readonly now?: () => number;
 }
 
 export interface Front {
@@ -47,7 +50,7 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-export async function startFront({ world, moto, maxSessionSeconds }: FrontOptions): Promise<Front> {
+export async function startFront({ world, moto, maxSessionSeconds, now = Date.now }: FrontOptions): Promise<Front> {
   insistOnTrusts(world);
   const calls: Call[] = [];
   const faults = createFaults();
@@ -55,7 +58,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const issue = (role: string, name: string) => sessions.issue(role, { name }).credentials;
 
   const answer = async (request: AwsRequest, inNetwork: boolean): Promise<AwsResponse> => {
-    const checked = checkSignature(request, sessions.find);
+    const checked = checkSignature(request, sessions.find, new Date(now()));
     if (!checked.signed) {
       calls.push({
         principal: 'anonymous',
@@ -92,7 +95,12 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const outside = await startListener(request => answer(request, false));
   const inside = await startListener(request => answer(request, true));
   const endpoint = await startTaskEndpoint(issue);
-  const upstream = createUpstream(moto, world.account);
+  const stores = createUpstream(moto, world.account);
+  const ledger = dynamoRules(request => stores.send(request, 'dynamodb', world.region));
+  const upstream: Upstream = {
+    send: (request, service, region) =>
+      service === 'dynamodb' ? ledger(request) : stores.send(request, service, region),
+  };
   const functions = world.functions ?? {};
   const pool = createPool({
     functions,
