@@ -40,7 +40,8 @@ export function runReading({ ledger, logs, seals, now, pollMs }: RunReadingParts
     publicRun(run, run.state === 'queued' ? place(await ledger.open(), run.id) : undefined);
 
   const runFor: RunReading['runFor'] = async (id, principal, may = mayRead) => {
-    if (principal.kind === 'nobody') throw new DoorError(unauthenticated);
+    if (principal.kind === 'nobody')
+      throw new DoorError({ ...unauthenticated, fix: 'show the key that the run was answered with' });
     const run = await ledger.get(id);
     if (run === undefined || !(await may(principal, run, seals, now())))
       throw new DoorError({ code: 'E_NOT_FOUND', message: 'there is no such run, or it is not yours to see' });

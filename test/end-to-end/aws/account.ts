@@ -7,6 +7,7 @@ import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from '
 import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { stringify } from 'yaml';
+import type { Command } from '../../../policies/contract/request.ts';
 import { anybody, clientFor } from '../../support/aws/clients.ts';
 import { type Front, type FrontOptions, startFront } from '../../support/aws/front.ts';
 import { type PolicyDocument, readPolicy } from '../../support/aws/iam/policy-document.ts';
@@ -33,7 +34,11 @@ export interface Account {
   readonly setPolicy: (policy: object) => Promise<void>;
   readonly policy: Policy;
   /** The built CLI as CI has it: credentials of CI's role, and the ID token of a job. */
-  readonly cli: (args: readonly string[], env?: Readonly<Record<string, string>>) => ReturnType<typeof runCli>;
+  readonly cli: (
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    options?: Parameters<typeof runCli>[2],
+  ) => ReturnType<typeof runCli>;
   /** Environment of somebody who holds the role's credentials. */
   readonly environmentOf: (role: string) => Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
@@ -51,8 +56,12 @@ export interface AccountOptions {
   readonly rules: readonly object[];
   /** Added to what every stack has: the backend and the two roles. */
   readonly stacks?: readonly object[];
+  /** Added to what each command runs as: the role. */
+  readonly runAs?: Readonly<Partial<Record<Command, object>>>;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly front?: Pick<FrontOptions, 'maxSessionSeconds'>;
+  /** What starts a worker; its entry itself where a test does not say. */
+  readonly worker?: (kind: 'lambda' | 'fargate', entry: readonly string[]) => readonly string[];
 }
 
 export async function installInAccount(options: AccountOptions): Promise<Account> {
@@ -61,7 +70,7 @@ export async function installInAccount(options: AccountOptions): Promise<Account
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody, region);
   const rendered = inNetworkOf(made, await someNetwork(moto.url));
-  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered) });
+  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered, options) });
 
   const deployKey = readFileSync(sshd.deployKeyFile, 'utf8');
   await makeStores(rendered, admin);
@@ -99,12 +108,10 @@ export async function installInAccount(options: AccountOptions): Promise<Account
     policy,
     setPolicy,
     environmentOf,
-    cli: (args, env = {}) =>
-      runCli(args, {
-        ...environmentOf(ci),
-        INFRA_DEPLOYER_SERVER: `lambda:${functionOf(rendered, 'deploy').aliasArn}`,
-        ...env,
-      }),
+    cli: (args, env = {}, options = {}) => {
+      const server = `lambda:${functionOf(rendered, 'deploy').aliasArn}`;
+      return runCli(args, { ...environmentOf(ci), INFRA_DEPLOYER_SERVER: server, ...env }, options);
+    },
     stop: async () => {
       await front.stop();
       await Promise.all([moto.stop(), sshd.stop(), issuer.stop()]);
@@ -158,7 +165,7 @@ const policyKey = (rendered: Rendered): string => {
 
 /** What the policy says of how stacks run: state in a bucket of the other account, a role for each command. */
 async function policyOf(
-  { repository, rules, stacks = [], secrets = {} }: AccountOptions,
+  { repository, rules, stacks = [], runAs = {}, secrets = {} }: AccountOptions,
   {
     sshd,
     issuer,
@@ -178,7 +185,7 @@ async function policyOf(
     },
   };
   const text = JSON.stringify([
-    { paths: ['**'], backend, plan: { role: planRole }, apply: { role: applyRole } },
+    { paths: ['**'], backend, plan: { role: planRole, ...runAs.plan }, apply: { role: applyRole, ...runAs.apply } },
     ...stacks,
   ]).replaceAll(/"secret:([\w-]+)"/g, (_, name) => JSON.stringify(arns[name]));
   return {
@@ -197,7 +204,7 @@ async function policyOf(
 }
 
 /** Everything that may be asked of AWS is judged by what the module says. */
-function worldOf(rendered: Rendered): World {
+function worldOf(rendered: Rendered, { worker = (_, entry) => entry }: Pick<AccountOptions, 'worker'>): World {
   const { account, region, roles, functions, taskDefinitions, buckets, keys, endpoints } = rendered;
   const own = Object.fromEntries(
     Object.values(roles).map(({ arn, trust, policies }) => [arn, { trust: read(trust), policies: policies.map(read) }]),
@@ -210,7 +217,7 @@ function worldOf(rendered: Rendered): World {
   const state = { Effect: 'Allow', Resource: [`arn:aws:s3:::${stateBucket}/*`] };
   const list = { Effect: 'Allow', Action: 's3:ListBucket', Resource: `arn:aws:s3:::${stateBucket}` };
   const directory = temporaryDirectory('workers');
-  const worker = [process.execPath, join(dist(), 'worker.js')];
+  const entry = [process.execPath, join(dist(), 'worker.js')];
   const bundle = join(dist(), 'lambda', 'index.mjs');
   return {
     account,
@@ -226,7 +233,7 @@ function worldOf(rendered: Rendered): World {
         lambdaOf(
           one,
           name.startsWith('worker-')
-            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker] }
+            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker('lambda', entry)] }
             : { bundle },
         ),
       ]),
@@ -239,7 +246,7 @@ function worldOf(rendered: Rendered): World {
           executionRole,
           container: container.name,
           env: container.environment,
-          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker],
+          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker('fargate', entry)],
           stopTimeoutSeconds: container.stopTimeout,
         },
       ]),
