@@ -32,6 +32,8 @@ export function auditMirror({ client, bucket, ledger }: AuditMirrorParts): () =>
           Key: mirrorKey(first, last),
           Body: entries.map(entry => `${JSON.stringify(entry)}\n`).join(''),
           ContentType: 'application/jsonl',
+          // Objects that are locked need one.
+          ChecksumAlgorithm: 'SHA256',
         }),
       );
       after = last;
