@@ -1,6 +1,7 @@
 /** A whole installation in an account: what the Terraform module would make, with the built bundles behind it, and moto for the stores. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
@@ -34,13 +35,11 @@ export interface Account {
   readonly setPolicy: (policy: object) => Promise<void>;
   readonly policy: Policy;
   /** The built CLI as CI has it: credentials of CI's role, and the ID token of a job. */
-  readonly cli: (
-    args: readonly string[],
-    env?: Readonly<Record<string, string>>,
-    options?: Parameters<typeof runCli>[2],
-  ) => ReturnType<typeof runCli>;
+  readonly cli: typeof runCli;
   /** Environment of somebody who holds the role's credentials. */
   readonly environmentOf: (role: string) => Readonly<Record<string, string>>;
+  /** A file with the milliseconds by which the keeper's clock is ahead. */
+  readonly keeperClock: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -56,9 +55,10 @@ export interface AccountOptions {
   readonly rules: readonly object[];
   /** Added to what every stack has: the backend and the two roles. */
   readonly stacks?: readonly object[];
-  /** Added to what each command runs as: the role. */
-  readonly runAs?: Readonly<Partial<Record<Command, object>>>;
+  /** By name; `secret:NAME` in what the policy says is then its ARN. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Added to the roles of all stacks. */
+  readonly runAs?: { readonly plan?: object; readonly apply?: object };
   readonly front?: Pick<FrontOptions, 'maxSessionSeconds'>;
   /** What starts a worker; its entry itself where a test does not say. */
   readonly worker?: (kind: 'lambda' | 'fargate', entry: readonly string[]) => readonly string[];
@@ -69,7 +69,9 @@ export async function installInAccount(options: AccountOptions): Promise<Account
   const { account, region } = made;
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody, region);
-  const rendered = inNetworkOf(made, await someNetwork(moto.url));
+  const keeperClock = join(temporaryDirectory('clock'), 'ahead');
+  writeFileSync(keeperClock, '0');
+  const rendered = withClock(inNetworkOf(made, await someNetwork(moto.url)), keeperClock);
   const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered, options) });
 
   const deployKey = readFileSync(sshd.deployKeyFile, 'utf8');
@@ -107,10 +109,11 @@ export async function installInAccount(options: AccountOptions): Promise<Account
     deployKey,
     policy,
     setPolicy,
+    keeperClock,
     environmentOf,
     cli: (args, env = {}, options = {}) => {
-      const server = `lambda:${functionOf(rendered, 'deploy').aliasArn}`;
-      return runCli(args, { ...environmentOf(ci), INFRA_DEPLOYER_SERVER: server, ...env }, options);
+      const server = { INFRA_DEPLOYER_SERVER: `lambda:${functionOf(rendered, 'deploy').aliasArn}` };
+      return runCli(args, { ...environmentOf(ci), ...server, ...env }, options);
     },
     stop: async () => {
       await front.stop();
@@ -158,6 +161,14 @@ function inNetworkOf(
   return { ...rendered, functions: { ...rendered.functions, keeper: { ...keeper, env } } };
 }
 
+/** Leases and deadlines are minutes, which no test waits for. */
+function withClock(rendered: Rendered, file: string): Rendered {
+  const keeper = functionOf(rendered, 'keeper');
+  const preload = `--import=${pathToFileURL(join(import.meta.dirname, 'clock.js')).href}`;
+  const env = { ...keeper.env, NODE_OPTIONS: preload, TEST_CLOCK_FILE: file };
+  return { ...rendered, functions: { ...rendered.functions, keeper: { ...keeper, env } } };
+}
+
 const policyKey = (rendered: Rendered): string => {
   const settings = JSON.parse(functionOf(rendered, 'deploy').env.INFRA_DEPLOYER_SETTINGS ?? '{}');
   return settings.policy.key;
@@ -165,7 +176,7 @@ const policyKey = (rendered: Rendered): string => {
 
 /** What the policy says of how stacks run: state in a bucket of the other account, a role for each command. */
 async function policyOf(
-  { repository, rules, stacks = [], runAs = {}, secrets = {} }: AccountOptions,
+  { repository, rules, stacks = [], secrets = {}, runAs = {} }: AccountOptions,
   {
     sshd,
     issuer,
