@@ -43,6 +43,9 @@ const builders: Readonly<Record<string, Builder>> = {
   },
 };
 
+/** Lambda takes an image, and docker would push a list: of the image, and of where it comes from. Older ones have neither. */
+const oneManifest = { BUILDX_NO_DEFAULT_ATTESTATIONS: '1' };
+
 const options = {
   tag: { type: 'string', default: 'infra-deployer-worker' },
   tools: { type: 'string', default: join(room, 'tools.json') },
@@ -80,7 +83,7 @@ async function buildImage(wishes: Wishes): Promise<number> {
     await fillContext(context, tools, providers);
     const args = buildArgs.flatMap(arg => ['--build-arg', arg]);
     const argv = [...builder.build, ...args, '--tag', tag, '--file', join(room, 'Dockerfile'), context];
-    const { status } = spawnSync(name, argv, { stdio: 'inherit' });
+    const { status } = spawnSync(name, argv, { stdio: 'inherit', env: { ...process.env, ...oneManifest } });
     if (status !== 0) return 1;
     const size = said(name, ['images', '--format', '{{.Size}}', tag]);
     process.stdout.write(`\n${tag}: ${size}\n${builder.contents(tag)}\n`);

@@ -1,5 +1,6 @@
 /** What Terraform gets to see of the worker: an environment built from nothing, and places of its own. */
 import { moduleGit } from './module-git.ts';
+import { type HttpsProxy, proxyEnvironment } from './proxy.ts';
 
 export interface Surroundings {
   /** The run's own directory, mode 0700. */
@@ -9,6 +10,7 @@ export interface Surroundings {
   readonly binary: 'terraform' | 'tofu' | 'terragrunt';
   /** Terragrunt's Terraform: absolute path. */
   readonly wrapped?: string;
+  readonly proxy?: HttpsProxy;
 }
 
 export const homeDir = (runDir: string): string => `${runDir}/h`;
@@ -20,7 +22,8 @@ export const usersFile = (runDir: string): string => `${runDir}/passwd`;
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Nothing here comes from the worker's own environment. */
-export function toolEnvironment({ runDir, dataDir, runId, binary, wrapped }: Surroundings): Record<string, string> {
+export function toolEnvironment(surroundings: Surroundings): Record<string, string> {
+  const { runDir, dataDir, runId, binary, wrapped, proxy } = surroundings;
   return {
     PATH: systemPath,
     LANG: 'C.UTF-8',
@@ -40,6 +43,7 @@ export function toolEnvironment({ runDir, dataDir, runId, binary, wrapped }: Sur
     ...moduleGit([]),
     // Lets the launcher find what is left of the run.
     INFRA_DEPLOYER_RUN: runId,
+    ...(proxy && proxyEnvironment(proxy)),
     ...(binary === 'terragrunt' ? terragruntEnvironment(wrapped) : {}),
   };
 }

@@ -4,9 +4,10 @@ import type { StackSettings } from '../policies/allowlist.ts';
 import { cliConfig } from './cli-config.ts';
 import { cliConfigFile, homeDir, planDir, temporaryDir, usersFile } from './environment.ts';
 import { providerChoice } from './providers.ts';
+import type { HttpsProxy } from './proxy.ts';
 import { insideId } from './sandbox.ts';
 
-/** Where a run works. */
+/** Where a run works, and how Terraform gets out of there. */
 export interface Places {
   /** Its own, mode 0700, gone afterwards. Short: sockets lie below it. */
   readonly runDir: string;
@@ -18,6 +19,8 @@ export interface Places {
   readonly stateFile?: string;
   /** Where git, ssh and Terraform are looked for. */
   readonly path: string;
+  /** Absent where the network lets everything out that it lets out. */
+  readonly proxy?: HttpsProxy;
   /** Around all of these, made with them; absent where the launcher has made a place for them. */
   readonly workDir?: string;
   /** What is worth keeping from run to run, and may be lost; absent where nothing is. */

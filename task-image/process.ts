@@ -7,6 +7,7 @@ import { doorwayTo } from './doorway.ts';
 import { findIsolation, isolationNamed } from './isolation.ts';
 import { lambdaWorker } from './lambda.ts';
 import { serve } from './lambda-runtime.ts';
+import { proxyNamed } from './proxy.ts';
 import { work } from './work.ts';
 
 const {
@@ -24,6 +25,9 @@ const {
   INFRA_DEPLOYER_TOOL_UID: uid,
   INFRA_DEPLOYER_TOOL_GID: gid = uid,
   INFRA_DEPLOYER_CACHE_DIR: cacheDir,
+  // Of the Terraform module's network.
+  INFRA_DEPLOYER_PROXY: proxy,
+  INFRA_DEPLOYER_NO_PROXY: noProxy,
   // Only the image says this: in it, there is nobody else whose files and processes would be lost.
   INFRA_DEPLOYER_OWN_DIR: ownDir,
   PATH: path = '/usr/local/bin:/usr/bin:/bin',
@@ -41,6 +45,7 @@ const places = {
   ...{ cloneDir, dataDir, path },
   ...(stateFile && { stateFile }),
   ...(cacheDir && { cacheDir }),
+  ...(proxy && { proxy: proxyNamed(proxy, noProxy) }),
 };
 
 if (process.argv[2] === 'isolation') {

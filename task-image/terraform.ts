@@ -16,6 +16,7 @@ import type { Isolation } from './isolation.ts';
 import { type LocalState, localState } from './local-state.ts';
 import { lockArgument } from './lock-file.ts';
 import { lineSplitter } from './output.ts';
+import type { HttpsProxy } from './proxy.ts';
 import type { View } from './sandbox.ts';
 import { sensitiveValues } from './sensitive-values.ts';
 import { runTool, type Tool } from './subprocess.ts';
@@ -32,6 +33,8 @@ export interface StackRun {
   readonly isolation: Isolation;
   /** Where tools are looked for: the worker's own PATH. */
   readonly path: string;
+  /** By which the tool leaves; absent where it leaves directly. */
+  readonly proxy?: HttpsProxy;
   /** The state of a stack without a remote backend; absent where there must be one. */
   readonly stateFile?: string;
   /** What the run may use; every step has it. */
@@ -59,8 +62,8 @@ export interface Terraform {
 }
 
 export function terraform(parts: StackRun): Terraform {
-  const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, stateFile, environment, keepState } =
-    parts;
+  const { control, settings, cloneDir, dataDir, cwd, runDir, isolation, path, proxy } = parts;
+  const { stateFile, environment, keepState } = parts;
   const { binary } = settings;
   const { file, wrapped } = realBinary(settings, path);
   const own = toolEnvironment({
@@ -69,6 +72,7 @@ export function terraform(parts: StackRun): Terraform {
     runId: control.claimed.run,
     binary,
     ...(wrapped === undefined ? {} : { wrapped }),
+    ...(proxy && { proxy }),
   });
   // What is the worker's own outweighs.
   const env = { ...environment, ...own };

@@ -2,10 +2,12 @@
 
 locals {
   events = {
-    denied       = { from = ["deploy"], threshold = var.denials_per_five_minutes, why = "Many requests are refused: a broken pipeline, or somebody trying" }
-    start-failed = { from = ["keeper"], threshold = 1, why = "A worker could not be started" }
-    lost         = { from = ["keeper"], threshold = 1, why = "A worker vanished: its path is unknown until the next plan" }
-    failed       = { from = ["deploy", "worker", "audit", "keeper"], threshold = 1, why = "A function could not answer" }
+    denied        = { from = ["deploy"], threshold = var.denials_per_five_minutes, why = "Many requests are refused: a broken pipeline, or somebody trying" }
+    start-failed  = { from = ["keeper"], threshold = 1, why = "A worker could not be started" }
+    lost          = { from = ["keeper"], threshold = 1, why = "A worker vanished: its path is unknown until the next plan" }
+    failed        = { from = ["deploy", "worker", "audit", "keeper"], threshold = 1, why = "A function could not answer, or the keeper not do its work" }
+    policy-broken = { from = ["deploy", "worker", "keeper"], threshold = 1, why = "The policy cannot be used: every request is refused" }
+    mirror-failed = { from = ["keeper"], threshold = 1, why = "The audit trail is not mirrored" }
   }
   filters = merge([
     for event, counted in local.events : { for door in counted.from : "${event}/${door}" => { event = event, door = door } }

@@ -51,6 +51,21 @@ data "aws_iam_policy_document" "boundary" {
     )
   }
 
+  # A task of some other family is a resource of its own; where it is to run says the condition.
+  statement {
+    sid    = "NotInThisCluster"
+    effect = "Deny"
+    # Services and reading too.
+    actions   = ["ecs:*"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [local.cluster_arn]
+    }
+  }
+
   # Network, endpoints, security groups, and whatever else says by its tag that it belongs here.
   statement {
     sid    = "NotWhatIsTagged"
@@ -85,6 +100,27 @@ data "aws_iam_policy_document" "boundary" {
     effect  = "Deny"
     actions = ["iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"]
     # Every role and user.
+    resources = ["*"]
+  }
+
+  # IAM has no condition for whether the user, or whoever is in the group, has a boundary. So users are made, with it, but
+  # none gets credentials; nobody gets power through a group, and nobody another way to sign in.
+  statement {
+    sid    = "NobodyElsesCredentials"
+    effect = "Deny"
+    actions = [
+      "iam:AddUserToGroup",
+      "iam:AttachGroupPolicy",
+      "iam:CreateAccessKey",
+      "iam:CreateLoginProfile",
+      "iam:CreateServiceSpecificCredential",
+      "iam:PutGroupPolicy",
+      "iam:ResetServiceSpecificCredential",
+      "iam:UpdateAccessKey",
+      "iam:UpdateLoginProfile",
+      "iam:UpdateSAMLProvider",
+    ]
+    # Every user, group and provider.
     resources = ["*"]
   }
 

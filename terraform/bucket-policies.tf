@@ -1,5 +1,10 @@
 # Who may not touch the buckets, whatever the account's other policies say.
 
+locals {
+  # Where nobody else puts anything; what is read there is read by policies of the account.
+  bucket_writers = { audit = "keeper", errored = "worker" }
+}
+
 resource "aws_s3_bucket_policy" "this" {
   for_each = local.buckets
 
@@ -56,9 +61,9 @@ data "aws_iam_policy_document" "bucket" {
     }
   }
 
-  # A plan is written once: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+  # What a worker has put is never replaced: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
   dynamic "statement" {
-    for_each = each.key == "plans" ? [1] : []
+    for_each = contains(["plans", "errored"], each.key) ? [1] : []
 
     content {
       sid       = "CreateOnly"
@@ -81,10 +86,10 @@ data "aws_iam_policy_document" "bucket" {
   }
 
   dynamic "statement" {
-    for_each = each.key == "audit" ? [1] : []
+    for_each = [for bucket, door in local.bucket_writers : door if bucket == each.key]
 
     content {
-      sid    = "WrittenByTheKeeperAlone"
+      sid    = "WrittenByOneAlone"
       effect = "Deny"
       # With retention, legal hold and tags.
       actions   = ["s3:PutObject*"]
@@ -99,7 +104,7 @@ data "aws_iam_policy_document" "bucket" {
       condition {
         test     = "ArnNotEquals"
         variable = "aws:PrincipalArn"
-        values   = [aws_iam_role.door["keeper"].arn]
+        values   = [aws_iam_role.door[statement.value].arn]
       }
     }
   }

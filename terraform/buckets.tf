@@ -1,8 +1,8 @@
-# Three buckets: plans, the policy, and the mirror of the audit trail.
+# Four buckets: plans, the policy, the mirror of the audit trail, and states that their backends did not take.
 
 locals {
   # Global names: account and region keep them from clashing.
-  buckets = { for kind in ["plans", "policy", "audit"] : kind => "${var.name}-${kind}-${local.account}-${local.region}" }
+  buckets = { for kind in ["plans", "policy", "audit", "errored"] : kind => "${var.name}-${kind}-${local.account}-${local.region}" }
 }
 
 resource "aws_s3_bucket" "this" {
@@ -51,7 +51,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 
 # Not of plans: what is deleted there, since it holds secrets, is to be gone.
 resource "aws_s3_bucket_versioning" "this" {
-  for_each = toset(["policy", "audit"])
+  for_each = toset(["policy", "audit", "errored"])
 
   bucket = aws_s3_bucket.this[each.key].id
 
@@ -87,6 +87,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "plans" {
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
+    }
+  }
+}
+
+# An errored state is the only record of what an apply has made: it stays until an administrator has pushed and removed
+# it. Since it holds secrets, what was removed is gone a month later.
+resource "aws_s3_bucket_lifecycle_configuration" "errored" {
+  bucket = aws_s3_bucket_versioning.this["errored"].bucket
+
+  rule {
+    id     = "removed"
+    status = "Enabled"
+
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = 30
     }
   }
 }

@@ -29,8 +29,8 @@ locals {
       sid       = "PresignedByTheWorkerDoor"
       principal = [aws_iam_role.door["worker"].arn]
       actions   = ["s3:GetObject", "s3:PutObject"]
-      # Plans are named by their run.
-      resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
+      # Plans and errored states are named by their run.
+      resources = [for kind in ["plans", "errored"] : "${aws_s3_bucket.this[kind].arn}/*"]
     }]
     logs = [{
       sid       = "LogOfTasks"

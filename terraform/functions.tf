@@ -13,10 +13,11 @@ locals {
       keeper     = local.alias_arns["keeper"]
     }
     worker = {
-      policy  = local.policy_object
-      plans   = local.plans_bucket
-      runRole = aws_iam_role.run.arn
-      keeper  = local.alias_arns["keeper"]
+      policy        = local.policy_object
+      plans         = local.plans_bucket
+      erroredStates = { bucket = aws_s3_bucket.this["errored"].bucket }
+      runRole       = aws_iam_role.run.arn
+      keeper        = local.alias_arns["keeper"]
     }
     audit = {}
     keeper = merge(

@@ -26,6 +26,13 @@ data "aws_iam_policy_document" "worker_door" {
     resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
   }
 
+  # `*`: likewise. Whoever reads them, it is not the door.
+  statement {
+    sid       = "ErroredStates"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.this["errored"].arn}/*"]
+  }
+
   statement {
     sid       = "EncryptPlans"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]

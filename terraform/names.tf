@@ -27,8 +27,8 @@ locals {
   has_workers = var.image_digest != null
   has_network = var.network != null
   has_fargate = local.has_workers && local.has_network
-  # The only thing that a worker is told beforehand.
-  worker_environment = { INFRA_DEPLOYER_DOOR = "lambda:${local.alias_arns["worker"]}" }
+  # All that a worker is told beforehand.
+  worker_environment = merge({ INFRA_DEPLOYER_DOOR = "lambda:${local.alias_arns["worker"]}" }, local.proxy_environment)
 
   # `infra-deployer` marks what belongs to the installation; the permissions boundary goes by it too.
   tags = merge(var.tags, { infra-deployer = var.name })

@@ -1,5 +1,5 @@
 # Where workers run: private subnets that nothing from outside reaches, made here or given. What leaves goes to
-# `egress_cidrs` or the proxy on 443 and 22, and to AWS's endpoints.
+# `egress_cidrs` on 443 and 22, the proxy, and AWS's endpoints.
 
 locals {
   makes_vpc  = local.has_network && try(var.network.vpc_id, null) == null
@@ -9,6 +9,19 @@ locals {
   subnet_ids = local.makes_vpc ? [for zone in local.zones : aws_subnet.private[zone].id] : try(var.network.subnet_ids, [])
   # For the gateway endpoints, S3 and DynamoDB.
   route_table_ids = local.makes_vpc ? [aws_route_table.private[0].id] : try(var.network.route_table_ids, [])
+}
+
+# The way out of Terraform and its providers. `ecr.api` is a part of the name, the host is `api.ecr.…`; what is below a host
+# goes with it, buckets of S3 for instance.
+locals {
+  proxy = try(var.network.proxy, null)
+  proxy_environment = local.proxy == null ? {} : {
+    INFRA_DEPLOYER_PROXY = "http://${local.proxy.host}:${local.proxy.port}"
+    INFRA_DEPLOYER_NO_PROXY = join(",", [
+      for service in(local.has_endpoints ? setunion(local.interfaces, local.gateways) : []) :
+      join(".", concat(reverse(split(".", service)), [local.region, data.aws_partition.current.dns_suffix]))
+    ])
+  }
 }
 
 data "aws_availability_zones" "current" {

@@ -58,6 +58,11 @@ output "log_group" {
   value       = aws_cloudwatch_log_group.runs.name
 }
 
+output "errored_bucket" {
+  description = "States that their backends did not take, named by their run."
+  value       = aws_s3_bucket.this["errored"].bucket
+}
+
 output "audit_bucket" {
   description = "The mirror of the audit trail."
   value       = aws_s3_bucket.this["audit"].bucket

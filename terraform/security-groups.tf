@@ -4,7 +4,7 @@ locals {
   # Whether from the list or the proxy: `description` to CIDR and port.
   egress = local.has_network ? merge(
     { for pair in setproduct(var.network.egress_cidrs, [443, 22]) : "${pair[0]} on ${pair[1]}" => { cidr = pair[0], port = pair[1] } },
-    var.network.proxy == null ? {} : { "the proxy" = var.network.proxy },
+    var.network.proxy == null ? {} : { "the proxy" = { cidr = var.network.proxy.cidr, port = var.network.proxy.port } },
   ) : {}
 }
 

@@ -160,13 +160,14 @@ variable "concurrency" {
 variable "network" {
   description = <<-EOT
     Where workers run: nothing means Lambda workers alone, outside of any VPC, with all of the internet in reach.
-    `egress_cidrs` are what they reach on 443 and 22 (git, registries, APIs of other clouds) besides AWS's endpoints, or
-    through `proxy`. With `vpc_id`, `subnet_ids` and `route_table_ids` of your own nothing is created but security groups and,
+    `egress_cidrs` are what they reach on 443 and 22 (git, registries, APIs of other clouds) besides AWS's endpoints. With
+    `proxy` (its `cidr` is where it may be) Terraform and its providers speak https through it, but not to the services that
+    have endpoints here, nor does git over SSH. With `vpc_id`, `subnet_ids` and `route_table_ids` of your own nothing is created but security groups and,
     unless `endpoints` is false, endpoints; otherwise a VPC of `cidr` with private subnets, and one NAT gateway unless `nat` is false.
   EOT
   type = object({
     egress_cidrs    = list(string)
-    proxy           = optional(object({ cidr = string, port = number }))
+    proxy           = optional(object({ host = string, port = number, cidr = string }))
     vpc_id          = optional(string)
     subnet_ids      = optional(list(string), [])
     route_table_ids = optional(list(string), [])
@@ -179,6 +180,11 @@ variable "network" {
   validation {
     condition     = var.network == null || alltrue([for cidr in try(var.network.egress_cidrs, []) : can(cidrnetmask(cidr))])
     error_message = "`egress_cidrs` are IPv4 ranges like 203.0.113.0/24."
+  }
+
+  validation {
+    condition     = try(var.network.proxy, null) == null || (can(regex("^[A-Za-z0-9.-]+$", var.network.proxy.host)) && can(cidrnetmask(var.network.proxy.cidr)))
+    error_message = "A `proxy` has a host, by name or IPv4 address, and the IPv4 range where it is, like 10.0.12.8/32; workers have no password for it."
   }
 
   validation {

@@ -102,6 +102,14 @@ describe('the guide to AWS', () => {
       expect(read('image.config.ts')).toContain(`--${flag}`);
   });
 
+  test('explains an alarm for each event that functions log', () => {
+    const [, events = ''] = /^export type LogEvent = (.*);$/m.exec(read('invoker/aws/log.ts')) ?? [];
+    const logged = matches(events, /'([a-z-]+)'/g).sort();
+    expect(logged.length).toBeGreaterThan(3);
+    expect(matches(read('terraform/alarms.tf'), /^ {4}([a-z-]+) += \{ from = /gm).sort()).toEqual(logged);
+    expect(matches(guide, /^\| `…-([a-z-]+)` \|/gm).sort()).toEqual([...logged, 'keeper'].sort());
+  });
+
   test('asks the audit door what it answers', async () => {
     const [payload = ''] = matches(commands.join('\n'), /--payload '(.+?)'/g);
     const entries = [{ seq: 1 }] as never;

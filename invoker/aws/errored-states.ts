@@ -9,4 +9,4 @@ export function erroredStates(parts: { client: S3Client; bucket: string; now: ()
   return async ({ id }: Pick<RunRecord, 'id'>): Promise<string> => grants.create(erroredStateKey(id));
 }
 
-export const erroredStateKey = (runId: string): string => `errored-states/${runId}.tfstate`;
+export const erroredStateKey = (runId: string): string => `${runId}.tfstate`;

@@ -58,7 +58,7 @@ function deployFunction(settings: DeploySettings, log: Log) {
 }
 
 function workerFunction(settings: WorkerSettings, log: Log) {
-  const { plans, runRole } = settings;
+  const { runRole } = settings;
   const operations = workerOperations({
     ledger: ledgerOf(settings),
     logs: logsOf(settings),
@@ -71,7 +71,7 @@ function workerFunction(settings: WorkerSettings, log: Log) {
     }),
     grantErroredState: async run => {
       const { erroredStates } = await import('./errored-states.ts');
-      return erroredStates({ client: await clients.s3(), bucket: plans.bucket, now })(run);
+      return erroredStates({ client: await clients.s3(), ...settings.erroredStates, now })(run);
     },
     now,
     wake: wakeOf(settings, log),

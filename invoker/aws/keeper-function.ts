@@ -32,7 +32,9 @@ export function keeperFunction(settings: KeeperSettings, log: Log): (event: unkn
       report: (event, { id }, words) => log.error(event, { run: id, words }),
       archive: async run => {
         const { logArchive } = await import('./log-archive.ts');
-        await logArchive({ client: await clients.logs(), group, logs })(run);
+        await logArchive({ client: await clients.logs(), group, logs })(run).catch(error => {
+          log.error('failed', { what: 'keeping the log', run: run.id, words: (error as Error).message });
+        });
       },
     });
 

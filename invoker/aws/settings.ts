@@ -12,6 +12,7 @@ const name = Type.String({ minLength: 1, maxLength: 256 });
 const everywhere = { table: name, recordsKey: arn('kms') };
 const policy = Type.Object({ bucket: name, key: name }, closed);
 const plans = Type.Object({ bucket: name, key: arn('kms') }, closed);
+const erroredStates = Type.Object({ bucket: name }, closed);
 const keeper = arn('lambda');
 
 const DeploySchema = Type.Object(
@@ -19,7 +20,7 @@ const DeploySchema = Type.Object(
   closed,
 );
 const WorkerSchema = Type.Object(
-  { function: Type.Literal('worker'), ...everywhere, policy, plans, runRole: arn('iam'), keeper },
+  { function: Type.Literal('worker'), ...everywhere, policy, plans, erroredStates, runRole: arn('iam'), keeper },
   closed,
 );
 const AuditSchema = Type.Object({ function: Type.Literal('audit'), ...everywhere }, closed);

@@ -121,6 +121,29 @@ run "takes_a_network_that_is_there" {
   }
 }
 
+run "lets_workers_reach_their_proxy" {
+  command = apply
+
+  variables {
+    network = { egress_cidrs = [], proxy = { host = "proxy.example.com", port = 3128, cidr = "10.0.12.8/32" } }
+  }
+
+  assert {
+    condition     = [for rule in aws_vpc_security_group_egress_rule.workers : [rule.cidr_ipv4, rule.from_port]] == [["10.0.12.8/32", 3128]]
+    error_message = "Nothing but the proxy, and the endpoints."
+  }
+}
+
+run "refuses_a_password_of_a_proxy" {
+  command = plan
+
+  variables {
+    network = { egress_cidrs = [], proxy = { host = "user:secret@proxy.example.com", port = 3128, cidr = "10.0.12.8/32" } }
+  }
+
+  expect_failures = [var.network]
+}
+
 run "refuses_a_tag_for_a_digest" {
   command = plan
 

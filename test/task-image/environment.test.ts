@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { toolEnvironment } from '../../task-image/environment.ts';
 import { moduleGit } from '../../task-image/module-git.ts';
+import { proxyNamed } from '../../task-image/proxy.ts';
 
 const surroundings = {
   runDir: '/run/x',
@@ -28,6 +29,26 @@ test('Terraform sees exactly this', () => {
   });
 });
 
+test('where a proxy is the way out, Terraform sees that too, and nothing else', () => {
+  const proxy = proxyNamed('http://proxy.example.com:3128', 'sts.eu-west-1.amazonaws.com');
+  const none = 'localhost,127.0.0.1,169.254.0.0/16,sts.eu-west-1.amazonaws.com';
+  expect(toolEnvironment({ ...surroundings, proxy })).toEqual({
+    ...toolEnvironment(surroundings),
+    ...{ HTTPS_PROXY: proxy.url, https_proxy: proxy.url, NO_PROXY: none, no_proxy: none },
+  });
+});
+
+test.each([
+  ['a user and a password', 'http://user:secret@proxy.example.com:3128', ''],
+  ['no port', 'http://proxy.example.com', ''],
+  ['another protocol', 'socks5://proxy.example.com:1080', ''],
+  ['a path', 'http://proxy.example.com:3128/x', ''],
+  ['more lines than one', 'http://proxy.example.com:3128\nX: y', ''],
+  ['direct hosts that are none', 'http://proxy.example.com:3128', 'a b'],
+])('%s is no proxy', (_, url, direct) => {
+  expect(() => proxyNamed(url, direct)).toThrow(/^`INFRA_DEPLOYER_/);
+});
+
 test('tofu sees what Terraform sees', () => {
   expect(toolEnvironment({ ...surroundings, binary: 'tofu' })).toEqual(toolEnvironment(surroundings));
 });
@@ -50,6 +71,7 @@ test('nothing of the worker is handed on', () => {
     TF_VAR_x: '1',
     TF_LOG: 'trace',
     AWS_PROFILE: 'admin',
+    HTTPS_PROXY: 'http://127.0.0.1:1',
     PATH: '/evil',
   };
   const before = { ...process.env };

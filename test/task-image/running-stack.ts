@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
 import type { Masker } from '../../task-image/masking/masker.ts';
 import { prepare } from '../../task-image/places.ts';
+import type { HttpsProxy } from '../../task-image/proxy.ts';
 import { type Fetching, terraform } from '../../task-image/terraform.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { isolation, runDirectory, silentControl } from './parts.ts';
@@ -15,6 +16,7 @@ export interface Surroundings {
   /** What the run may use. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly masker?: Masker;
+  readonly proxy?: HttpsProxy;
 }
 
 /** For the `init` of a stack whose modules lie beside it. */
@@ -35,7 +37,8 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const path = process.env.PATH ?? '/usr/bin:/bin';
   const dataDir = join(runDir, 'd');
   prepare({ runDir, cloneDir: join(runDir, 'none'), dataDir, path }, settings);
-  const places = { cwd, cloneDir: cwd, dataDir, runDir, path, stateFile };
+  const { proxy } = surroundings;
+  const places = { cwd, cloneDir: cwd, dataDir, runDir, path, stateFile, ...(proxy && { proxy }) };
   return {
     control,
     cwd,

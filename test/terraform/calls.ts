@@ -32,7 +32,7 @@ export const sectionsOf = (rendered: Rendered): readonly Section[] => [
   section('Functions', insiders, functions(rendered)),
   section('Ledger', insiders, ledger(rendered)),
   section('Keys', insiders, keys(rendered)),
-  section('Policy, plans and audit mirror', insiders, buckets(rendered)),
+  section('Policy, plans, errored states and audit mirror', insiders, buckets(rendered)),
   section('Logs', insiders, logs(rendered)),
   section('Workers', insiders, workers(rendered)),
   section('Secrets', insiders, secrets(rendered)),
@@ -119,6 +119,7 @@ function buckets(rendered: Rendered): readonly Row[] {
   const policy = `${rendered.buckets.policy.arn}/${settings(rendered).policy.key}`;
   const plan = `${rendered.buckets.plans.arn}/r_1`;
   const entries = `${rendered.buckets.audit.arn}/00000001`;
+  const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const create = { context: { 's3:if-none-match': '*' } };
   const plain = { context: { 'aws:SecureTransport': 'false' }, ...only('workerDoor') };
   return [
@@ -131,6 +132,10 @@ function buckets(rendered: Rendered): readonly Row[] {
     ['remove a plan', 's3:DeleteObject', plan, ['keeper', 'admin']],
     ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['keeper', 'admin']],
     ['open the plans to others', 's3:PutBucketPolicy', rendered.buckets.plans.arn, admin],
+    ['keep an errored state', 's3:PutObject', errored, ['workerDoor'], create],
+    ['… over another', 's3:PutObject', errored, [], only('workerDoor')],
+    ['read one', 's3:GetObject', errored, admin],
+    ['remove one', 's3:DeleteObject', errored, admin],
     ['mirror audit entries', 's3:PutObject', entries, ['keeper']],
     ['read the mirror', 's3:GetObject', entries, admin],
     ['change how long it is kept', 's3:PutObjectRetention', entries, [], only('keeper', 'admin')],
@@ -158,11 +163,15 @@ function workers(rendered: Rendered): readonly Row[] {
   const running = `${cluster.replace(':cluster/', ':task/')}/0123456789abcdef`;
   const ours = { context: { 'ecs:cluster': cluster } };
   const theirs = { context: { 'ecs:cluster': `arn:aws:ecs:${here(rendered)}:cluster/shop` } };
+  const shop = `arn:aws:ecs:${here(rendered)}:task-definition/shop:1`;
   const to = (service: string) => ({ context: { 'iam:PassedToService': `${service}.amazonaws.com` } });
   const rule = `arn:aws:events:${here(rendered)}:rule/infra-deployer-minute`;
   return [
     ['start a task', 'ecs:RunTask', arn, ['keeper', 'admin'], ours],
     ['… in another cluster', 'ecs:RunTask', arn, admin, theirs],
+    ['start any other task in our cluster', 'ecs:RunTask', shop, admin, ours],
+    ['… in another cluster', 'ecs:RunTask', shop, elsewhere, theirs],
+    ['have a service there', 'ecs:CreateService', `${cluster.replace(':cluster/', ':service/')}/shop`, admin, ours],
     ['stop a task', 'ecs:StopTask', running, ['keeper', 'admin'], ours],
     ['look at a task', 'ecs:DescribeTasks', running, ['keeper', 'admin'], ours],
     ['get a shell in a task', 'ecs:ExecuteCommand', running, admin, ours],
@@ -206,6 +215,9 @@ const states: readonly Row[] = [
 function power(rendered: Rendered): readonly Row[] {
   const shop = `arn:aws:iam::${rendered.account}:role/shop`;
   const policy = `arn:aws:iam::${rendered.account}:policy/shop`;
+  const user = `arn:aws:iam::${rendered.account}:user/shop`;
+  const group = `arn:aws:iam::${rendered.account}:group/shop`;
+  const signIn = `arn:aws:iam::${rendered.account}:saml-provider/acme`;
   const endpoint = `arn:aws:ec2:${here(rendered)}:vpc-endpoint/vpce-1`;
   const bounded = { context: { 'iam:PermissionsBoundary': rendered.boundaryArn } };
   const tagged = (name: string) => ({ context: { 'aws:ResourceTag/infra-deployer': name } });
@@ -217,11 +229,21 @@ function power(rendered: Rendered): readonly Row[] {
     ['… that has not', 'iam:PutRolePolicy', shop, admin],
     ['attach a policy to a role that has the boundary', 'iam:AttachRolePolicy', shop, elsewhere, bounded],
     ['… that has not', 'iam:AttachRolePolicy', shop, admin],
+    ['make a user that has the boundary', 'iam:CreateUser', user, elsewhere, bounded],
+    ['… that has not', 'iam:CreateUser', user, admin],
+    ['put a user into a group', 'iam:AddUserToGroup', group, admin],
+    ['take one out of it', 'iam:RemoveUserFromGroup', group, elsewhere],
+    ['give power to a group', 'iam:AttachGroupPolicy', group, admin],
+    ['make an access key of a user', 'iam:CreateAccessKey', user, admin],
+    ['remove one', 'iam:DeleteAccessKey', user, elsewhere],
+    ['give a user a password', 'iam:CreateLoginProfile', user, admin],
+    ['say whom a provider of identities lets in', 'iam:UpdateSAMLProvider', signIn, admin],
     ['take the boundary off a role', 'iam:DeleteRolePermissionsBoundary', shop, admin],
     ['change the boundary', 'iam:CreatePolicyVersion', rendered.boundaryArn, admin],
     ['change any other policy', 'iam:CreatePolicyVersion', policy, elsewhere],
     ["give power to the worker door's role", 'iam:PutRolePolicy', role(rendered, 'worker'), admin, bounded],
     ["change who may take the runs' role", 'iam:UpdateAssumeRolePolicy', role(rendered, 'run'), admin],
+    ['change who may take any other role', 'iam:UpdateAssumeRolePolicy', shop, elsewhere],
     ["remove the installation's network", 'ec2:DeleteVpcEndpoints', endpoint, admin, tagged('infra-deployer')],
     ['remove any other', 'ec2:DeleteVpcEndpoints', endpoint, elsewhere, tagged('shop')],
   ];
@@ -256,6 +278,7 @@ function roles(rendered: Rendered): readonly Row[] {
 function endpoints(rendered: Rendered): readonly Row[] {
   const door = lambda(rendered, 'worker').aliasArn;
   const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const theirs = `arn:aws:lambda:${rendered.region}:${place.stranger}:function:theirs`;
   const bucket = `arn:aws:s3:::${place.strangersBucket}/loot`;
   const key = place.deployKey;
@@ -265,6 +288,7 @@ function endpoints(rendered: Rendered): readonly Row[] {
     ['knock at the worker door', invoke, door, ['worker'], { through: 'lambda' }],
     ["read the run's deploy key", 'secretsmanager:GetSecretValue', key, ['secrets'], { through: 'secretsmanager' }],
     ['store a plan, by a grant', 's3:PutObject', plan, ['workerDoor'], { ...create, through: 's3' }],
+    ['keep an errored state, by a grant', 's3:PutObject', errored, ['workerDoor'], { ...create, through: 's3' }],
     ["read the stack's state", 's3:GetObject', state('prod/app'), ['plan', 'apply'], { through: 's3' }],
     ["invoke a stranger's function", invoke, theirs, [], { through: 'lambda', ...only('stranger') }],
     ['… from elsewhere', invoke, theirs, ['stranger'], only('stranger')],

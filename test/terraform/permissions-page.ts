@@ -42,8 +42,8 @@ Each line is asked of ${who(insiders)}; where it is others, that is said.
 * **administrators**: whoever has \`AdministratorAccess\` in the account. They can change what stands here, which CloudTrail shows.
 
 Two things no policy here can say. A state bucket's own policy that allows reading to \`"Principal": "*"\` under a condition allows
-it to every run of that account, past the session policy. And a role that may change the trust or the policies of other
-powerful roles can get around its boundary: plan and apply roles should not.
+it to every run of that account, past the session policy. And a boundary does not end the power of others in its account: see
+[SECURITY.md](../SECURITY.md#what-a-boundary-cannot-do).
 `;
 
 function sectionText({ title, actors, calls }: Section, insiders: readonly ActorName[] | undefined): string {

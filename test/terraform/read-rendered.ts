@@ -67,6 +67,7 @@ export function readRendered({ resources, outputs }: Applied): Rendered {
       plans: bucket(resources, 'plans'),
       policy: bucket(resources, 'policy'),
       audit: bucket(resources, 'audit'),
+      errored: bucket(resources, 'errored'),
     },
     keys: {
       plans: key(the('aws_kms_key.plans')),

@@ -1,5 +1,6 @@
 /** What the module makes, read back: names that fit each other, settings of the functions, sizes that AWS takes. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { proxyNamed } from '../../task-image/proxy.ts';
 import { requires } from '../support/requirements.ts';
 import { type PolicyDocument, type Rendered, renderModule, wholeInstallation } from './rendered.ts';
 
@@ -39,12 +40,13 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
     });
   });
 
-  it('tells the worker door of plans and the run role besides', () => {
+  it('tells the worker door of plans, errored states and the run role besides', () => {
     expect(settings('worker')).toEqual({
       ...everybody(),
       function: 'worker',
       policy: policy(),
       plans: plans(),
+      erroredStates: { bucket: made.buckets.errored.name },
       runRole: made.roles.run?.arn,
       keeper: made.functions.keeper?.aliasArn,
     });
@@ -89,6 +91,27 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
     expect(made.functions['worker-apply']?.env).toEqual(door);
     expect(plan?.container).not.toHaveProperty('secrets');
   });
+
+  it(
+    'tells them besides by which proxy Terraform leaves, and where it needs none',
+    async () => {
+      const proxy = { host: 'proxy.example.com', port: 3128, cidr: '10.71.0.9/32' };
+      const { functions, taskDefinitions } = await renderModule({
+        ...wholeInstallation,
+        network: { egress_cidrs: ['203.0.113.0/24'], proxy },
+      });
+      const environment = functions['worker-plan']?.env ?? {};
+      const { INFRA_DEPLOYER_PROXY: url = '', INFRA_DEPLOYER_NO_PROXY: direct = '' } = environment;
+      expect(taskDefinitions.apply?.container.environment).toEqual(environment);
+      expect(proxyNamed(url, direct)).toEqual({ url: 'http://proxy.example.com:3128', direct });
+      expect(direct.split(',').sort()).toEqual(
+        ['api.ecr', 'dkr.ecr', 'dynamodb', 'lambda', 'logs', 's3', 'secretsmanager', 'sts'].map(
+          service => `${service}.eu-west-1.amazonaws.com`,
+        ),
+      );
+    },
+    slow,
+  );
 
   it('tries no event again, and sends the deploy door’s failures to the keeper', () => {
     const asynchronous = Object.entries(made.functions).map(([name, { asynchronous }]) => [name, asynchronous]);

@@ -108,7 +108,7 @@ export interface Rendered {
   /** ARN. */
   readonly cluster?: string;
   readonly table: { readonly name: string; readonly arn: string };
-  readonly buckets: Readonly<Record<'plans' | 'policy' | 'audit', RenderedBucket>>;
+  readonly buckets: Readonly<Record<'plans' | 'policy' | 'audit' | 'errored', RenderedBucket>>;
   readonly keys: Readonly<Record<'plans' | 'records' | 'runKeys', RenderedKey>>;
   readonly registry: { readonly arn: string; readonly url: string; readonly policy: PolicyDocument };
   /** By service, e.g. `lambda`, `s3`, `ecr.api`. */

@@ -39,7 +39,7 @@ module "infra_deployer" {
     route_table_ids = var.route_table_ids
     # The git server, and a proxy for the registries.
     egress_cidrs = ["198.51.100.7/32"]
-    proxy        = { cidr = "10.0.12.8/32", port = 3128 }
+    proxy        = { host = "proxy.example.internal", port = 3128, cidr = "10.0.12.8/32" }
   }
 
   fargate_worker = { cpu = 2048, memory = 4096, spot = true }

@@ -4,8 +4,9 @@
 # - Egress: planned code reaches all of the internet, and can carry out what a plan role may read.
 # - Endpoints: AWS's APIs are reached over the internet, so no policy of an endpoint refuses credentials of strangers.
 # - Time and room: a run ends after 15 minutes less the grace period, with 10 GB of disk at most.
-# - Uids: Lambda knows one, so planned code can read the worker's memory, that is the token of its own run and the deploy key.
-#   Applies, which run reviewed code, have a function of their own all the same.
+# - Uids: Lambda knows one. What keeps planned code from the worker's memory and environment is that the image's Node may be
+#   run and not be read; what it can do is end the worker, and change the files of its own run. Applies, which run reviewed
+#   code, have a function of their own.
 
 terraform {
   required_version = ">= 1.9"
