@@ -46,7 +46,7 @@ resource "aws_cloudwatch_metric_alarm" "event" {
   tags                = local.tags
 }
 
-# Nothing moves without the keeper, and one that cannot run cannot say so in its log.
+# Nothing moves without the keeper, and one that cannot run, or that nothing wakes any more, cannot say so in its log.
 resource "aws_cloudwatch_metric_alarm" "keeper" {
   alarm_name          = "${var.name}-keeper"
   alarm_description   = "The keeper fails: runs neither start nor end"
@@ -61,4 +61,21 @@ resource "aws_cloudwatch_metric_alarm" "keeper" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns
   tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "keeper_silent" {
+  alarm_name          = "${var.name}-keeper-silent"
+  alarm_description   = "The keeper is not invoked: nothing ends runs that are lost"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Invocations"
+  dimensions          = { FunctionName = aws_lambda_function.door["keeper"].function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 2
+  threshold           = 1
+  comparison_operator = "LessThanThreshold"
+  # What is never invoked has no number either.
+  treat_missing_data = "breaching"
+  alarm_actions      = var.alarm_topic_arns
+  tags               = local.tags
 }

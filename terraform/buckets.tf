@@ -1,6 +1,8 @@
 # Four buckets: plans (with cached providers), the policy, the mirror of the audit trail, and states that their backends did not take.
 
 locals {
+  policy_key = "allowlist.yaml"
+
   # Global names: account and region keep them from clashing.
   buckets = { for kind in ["plans", "policy", "audit", "errored"] : kind => "${var.name}-${kind}-${local.account}-${local.region}" }
 }
@@ -132,8 +134,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "errored" {
 
 resource "aws_s3_object" "policy" {
   bucket       = aws_s3_bucket_versioning.this["policy"].bucket
-  key          = "allowlist.yaml"
+  key          = local.policy_key
   content      = file(var.policy_file)
   content_type = "application/yaml"
-  tags         = local.tags
+  # Of what lies there: a change that was not made here is seen, and undone.
+  etag = filemd5(var.policy_file)
+  tags = local.tags
+
+  # A policy may use what only the doors and workers that come with it know; they know what an older one uses.
+  depends_on = [aws_lambda_alias.door, aws_lambda_alias.worker]
 }

@@ -2,14 +2,17 @@
 # account of his own, are of no use here. What a role may do beyond that says the role.
 
 locals {
-  has_endpoints  = local.has_network && try(var.network.endpoints, false)
+  # In a VPC that is there already others would get them too, so only where that was said.
+  has_endpoints  = local.has_network && try(coalesce(var.network.endpoints, local.makes_vpc), false)
   interfaces     = toset(["ecr.api", "ecr.dkr", "lambda", "logs", "secretsmanager", "sts"])
   gateways       = toset(["dynamodb", "s3"])
   execution_arns = [for role in aws_iam_role.task_execution : role.arn]
   own_role_arns  = concat([for role in aws_iam_role.worker_lambda : role.arn], [for role in aws_iam_role.worker_task : role.arn])
 
   # Accounts that sessions of the policy's roles may keep state and data in.
-  accounts = distinct(concat([local.account], [for arn in var.role_arns : split(":", arn)[4]]))
+  accounts = distinct(concat([local.account], [for arn in local.passing_role_arns : split(":", arn)[4]]))
+
+  passing_role_arns = concat(var.role_arns, var.further_role_arns)
 
   # What the installation itself does through an endpoint, beside what the policy's roles do.
   own_passages = {
@@ -128,7 +131,7 @@ data "aws_iam_policy_document" "endpoint" {
     condition {
       test     = "ArnEquals"
       variable = "aws:PrincipalArn"
-      values   = concat([aws_iam_role.run.arn], var.role_arns)
+      values   = concat([aws_iam_role.run.arn], local.passing_role_arns)
     }
 
     # No way out for data: buckets and tables of strangers are not reached, whatever the role may do.

@@ -3,7 +3,8 @@
 locals {
   lambda_zip = coalesce(var.lambda_zip, "${path.module}/../dist/lambda.zip")
 
-  policy_object = { bucket = aws_s3_bucket.this["policy"].bucket, key = aws_s3_object.policy.key }
+  policy_arn    = "${aws_s3_bucket.this["policy"].arn}/${local.policy_key}"
+  policy_object = { bucket = aws_s3_bucket.this["policy"].bucket, key = local.policy_key }
   plans_bucket  = { bucket = aws_s3_bucket.this["plans"].bucket, key = aws_kms_key.plans.arn }
 
   door_settings = {

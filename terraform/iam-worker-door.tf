@@ -16,7 +16,7 @@ data "aws_iam_policy_document" "worker_door" {
   statement {
     sid       = "Policy"
     actions   = ["s3:GetObject"]
-    resources = [aws_s3_object.policy.arn]
+    resources = [local.policy_arn]
   }
 
   # A presigned grant can do what its signer may. `*`: plans are named by their run.

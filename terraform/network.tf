@@ -27,6 +27,12 @@ locals {
 data "aws_availability_zones" "current" {
   count = local.makes_vpc ? 1 : 0
   state = "available"
+
+  # None of the local zones: they have neither NAT gateways nor every endpoint.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
 }
 
 resource "aws_vpc" "this" {

@@ -41,12 +41,19 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
   tags                         = local.tags
 }
 
+# Named and not read from the endpoints, which may be the VPC's own: plans and images come from S3 either way.
+data "aws_ec2_managed_prefix_list" "gateway" {
+  for_each = local.has_network ? local.gateways : []
+
+  name = "com.amazonaws.${local.region}.${each.key}"
+}
+
 resource "aws_vpc_security_group_egress_rule" "gateways" {
-  for_each = aws_vpc_endpoint.gateway
+  for_each = data.aws_ec2_managed_prefix_list.gateway
 
   security_group_id = aws_security_group.workers[0].id
   description       = "${each.key} of AWS"
-  prefix_list_id    = each.value.prefix_list_id
+  prefix_list_id    = each.value.id
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443

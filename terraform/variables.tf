@@ -25,6 +25,11 @@ variable "secret_arns" {
     condition     = alltrue([for arn in var.secret_arns : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+[*]?$", arn))])
     error_message = "Each is the ARN of a secret, with a `*` nowhere but at its end and after at least one character of its name."
   }
+
+  validation {
+    condition     = alltrue([for arn in var.secret_arns : can(regex("([*]|-[A-Za-z0-9]{6})$", arn))])
+    error_message = "An ARN without `*` ends in `-` and the six characters that Secrets Manager adds to the name: take what `aws secretsmanager create-secret` prints."
+  }
 }
 
 variable "role_arns" {
@@ -35,6 +40,18 @@ variable "role_arns" {
 
   validation {
     condition     = alltrue([for arn in var.role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9/_+=,.@-]+$", arn))])
+    error_message = "Each is the ARN of one role, without `*`."
+  }
+}
+
+variable "further_role_arns" {
+  description = "Roles that a provider takes on from those (`assume_role`), which the endpoints would not let pass otherwise; the worker door gives nobody these."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.further_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9/_+=,.@-]+$", arn))])
     error_message = "Each is the ARN of one role, without `*`."
   }
 }
@@ -160,10 +177,13 @@ variable "concurrency" {
 variable "network" {
   description = <<-EOT
     Where workers run: nothing means Lambda workers alone, outside of any VPC, with all of the internet in reach.
-    `egress_cidrs` are what they reach on 443 and 22 (git, registries, APIs of other clouds) besides AWS's endpoints. With
-    `proxy` (its `cidr` is where it may be) Terraform and its providers speak https through it, but not to the services that
-    have endpoints here, nor does git over SSH. With `vpc_id`, `subnet_ids` and `route_table_ids` of your own nothing is created but security groups and,
-    unless `endpoints` is false, endpoints; otherwise a VPC of `cidr` with private subnets, and one NAT gateway unless `nat` is false.
+    `egress_cidrs` are what they reach on 443 and 22 (git, registries, APIs of other clouds) besides S3, DynamoDB and the
+    endpoints made here. With `proxy` (its `cidr` is where it may be) Terraform and its providers speak https through it, but
+    not to the services that have endpoints here, nor does git over SSH. A VPC of `cidr` is made with private subnets, endpoints
+    unless `endpoints` is false, and one NAT gateway unless `nat` is false. With `vpc_id` and `subnet_ids` of your own nothing is
+    made but security groups, and endpoints if `endpoints` is true. CAREFUL: their policies then hold for everybody in that VPC,
+    since they take over the names of AWS's services, and the routes of `route_table_ids`: only where it is the deployer's alone.
+    Without them `egress_cidrs` has the subnets of the VPC's own endpoints in it, or what AWS's addresses are in.
   EOT
   type = object({
     egress_cidrs    = list(string)
@@ -173,7 +193,7 @@ variable "network" {
     route_table_ids = optional(list(string), [])
     cidr            = optional(string, "10.71.0.0/24")
     nat             = optional(bool, true)
-    endpoints       = optional(bool, true)
+    endpoints       = optional(bool)
   })
   default = null
 
@@ -193,8 +213,13 @@ variable "network" {
   }
 
   validation {
-    condition     = try(var.network.vpc_id, null) == null || !try(var.network.endpoints, false) || length(try(var.network.route_table_ids, [])) > 0
-    error_message = "Endpoints of S3 and DynamoDB need `route_table_ids`; where the VPC has them already, `endpoints` is false."
+    condition     = try(var.network.vpc_id, null) == null || !try(coalesce(var.network.endpoints, false), false) || length(try(var.network.route_table_ids, [])) > 0
+    error_message = "Endpoints of S3 and DynamoDB need `route_table_ids`; where the VPC has them already, leave `endpoints` out."
+  }
+
+  validation {
+    condition     = var.network == null || try(coalesce(var.network.endpoints, var.network.vpc_id == null), false) || length(try(var.network.egress_cidrs, [])) > 0
+    error_message = "Without endpoints made here, workers reach AWS by `egress_cidrs` alone: name the subnets of the VPC's own endpoints, or what AWS's addresses are in."
   }
 
   validation {

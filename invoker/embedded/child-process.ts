@@ -32,6 +32,9 @@ export interface ChildProcessParts {
   readonly report: (run: string, words: string) => void;
 }
 
+/** Without isolation planned code may signal its worker, and SIGUSR1 would open Node's debugger on loopback. */
+const options = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+
 /** A worker that has told its end is given this long to exit by itself. */
 const courtesyMs = 2000;
 
@@ -48,7 +51,7 @@ export function childProcessLauncher(parts: ChildProcessParts): Launcher {
     const kind = await isolation;
     const output = openSync(places.words, 'w', 0o600);
     try {
-      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
+      const child = spawn(process.execPath, [...options, entry], {
         detached: true,
         stdio: ['ignore', output, output],
         cwd: places.run,

@@ -126,5 +126,8 @@ function start(runId: string): ChildProcess {
   });
 }
 
-/** Memory of JavaScript in MiB, memory of the parser in pages of 64 KiB; and no time for compiling what runs once. */
-const limits = ['--max-old-space-size=256', '--wasm-max-mem-pages=8192', '--liftoff-only'];
+/**
+ * Memory of JavaScript in MiB, memory of the parser in pages of 64 KiB; no time for compiling what runs once; and no debugger
+ * for whoever may signal it.
+ */
+const limits = ['--max-old-space-size=256', '--wasm-max-mem-pages=8192', '--liftoff-only', '--disable-sigusr1'];

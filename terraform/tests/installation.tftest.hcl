@@ -107,18 +107,51 @@ run "takes_a_network_that_is_there" {
 
   variables {
     image_digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    network      = { egress_cidrs = [], vpc_id = "vpc-1", subnet_ids = ["subnet-1"], endpoints = false }
+    network      = { egress_cidrs = ["10.0.4.0/24"], vpc_id = "vpc-1", subnet_ids = ["subnet-1"], route_table_ids = ["rtb-1"] }
   }
 
   assert {
-    condition     = length(aws_vpc.this) == 0 && length(aws_vpc_endpoint.interface) == 0
-    error_message = "Nothing is made of what is there."
+    condition     = length(aws_vpc.this) == 0 && length(aws_vpc_endpoint.interface) == 0 && length(aws_vpc_endpoint.gateway) == 0
+    error_message = "Nothing is made of what is there, and what others there reach stays as it is."
+  }
+
+  assert {
+    condition     = toset(keys(aws_vpc_security_group_egress_rule.gateways)) == toset(["dynamodb", "s3"])
+    error_message = "Workers reach S3 whose ever the endpoint is."
+  }
+
+  assert {
+    condition     = contains([for rule in aws_vpc_security_group_egress_rule.workers : "${rule.cidr_ipv4} ${rule.from_port}"], "10.0.4.0/24 443")
+    error_message = "Workers reach the endpoints that are there."
   }
 
   assert {
     condition     = jsondecode(aws_lambda_function.door["keeper"].environment[0].variables.INFRA_DEPLOYER_SETTINGS).fargate.subnets == ["subnet-1"]
     error_message = "Tasks run where it was said."
   }
+}
+
+run "makes_endpoints_in_a_network_that_is_there_when_told" {
+  command = apply
+
+  variables {
+    network = { egress_cidrs = [], vpc_id = "vpc-1", subnet_ids = ["subnet-1"], route_table_ids = ["rtb-1"], endpoints = true }
+  }
+
+  assert {
+    condition     = length(aws_vpc_endpoint.interface) == 6 && length(aws_vpc_endpoint.gateway) == 2
+    error_message = "It was said."
+  }
+}
+
+run "refuses_a_network_without_a_way_to_aws" {
+  command = plan
+
+  variables {
+    network = { egress_cidrs = [], vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
+  }
+
+  expect_failures = [var.network]
 }
 
 run "lets_workers_reach_their_proxy" {
@@ -225,6 +258,16 @@ run "refuses_every_secret" {
 
   variables {
     secret_arns = ["arn:aws:secretsmanager:eu-west-1:111111111111:secret:*"]
+  }
+
+  expect_failures = [var.secret_arns]
+}
+
+run "refuses_a_secret_without_its_six_characters" {
+  command = plan
+
+  variables {
+    secret_arns = ["arn:aws:secretsmanager:eu-west-1:111111111111:secret:infra-deployer/infra-live"]
   }
 
   expect_failures = [var.secret_arns]

@@ -40,6 +40,8 @@ tell environ $(cat "$worker/environ" 2>&1 | tr '\\0' ' ')
 tell memory $(head -c 1 "$worker/mem" 2>&1)
 tell descriptors $(ls "$worker/fd" 2>&1)
 tell signal $(kill -0 "$(basename "$worker")" 2>&1 && echo sent)
+kill -USR1 "$(basename "$worker")" 2>/dev/null && sleep 1
+tell debugger $(bash -c 'echo reached </dev/tcp/127.0.0.1/9229' 2>&1)
 tell run $(ls /tmp/work /tmp/work/run 2>&1)
 tell root $(touch /opt/x 2>&1)
 tell setuid none $(find / -xdev -perm /6000 -type f 2>/dev/null)
@@ -254,6 +256,8 @@ describe.skipIf(requires('image', 'sshd', 'terraform'))('the image', isCached, (
       // One user, but one that cannot look into what runs a program that it cannot read.
       expect(seen).toMatchObject({ user: '993 990 990', setuid: 'none' });
       for (const what of ['environ', 'memory', 'descriptors']) expect(seen[what]).toContain('Permission denied');
+      expect(seen.signal).toBe('sent');
+      expect(seen.debugger).toContain('Connection refused');
       expect(JSON.stringify(door.lines())).not.toContain('hush');
       await door.away();
     });

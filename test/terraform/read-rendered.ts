@@ -86,6 +86,9 @@ export function readRendered({ resources, outputs }: Applied): Rendered {
         return service === undefined ? [] : [[service, { policy: readPolicy(text(values, 'policy')) }]];
       }),
     ),
+    zones: [...resources].flatMap(([address, values]) =>
+      address.startsWith('aws_subnet.private[') ? [text(values, 'availability_zone')] : [],
+    ),
     outputs,
   };
 }

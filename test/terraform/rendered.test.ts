@@ -137,6 +137,10 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
     ]);
   });
 
+  it('takes two zones of the region itself, and none that is elsewhere and opted into', () => {
+    expect(made.zones).toEqual(['eu-west-1a', 'eu-west-1b']);
+  });
+
   it('names the image by digest, in both kinds of workers', () => {
     const image = `${made.registry.url}@${wholeInstallation.image_digest}`;
     expect(made.functions['worker-plan']?.image).toBe(image);
@@ -152,6 +156,20 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
       expect(trust.Statement, name).toHaveLength(1);
     }
   });
+
+  it(
+    'lets roles that a provider takes on pass the endpoints, and gives them nothing else',
+    async () => {
+      const further = 'arn:aws:iam::333333333333:role/tf-network';
+      const { endpoints, roles } = await renderModule({ ...wholeInstallation, further_role_arns: [further] });
+      for (const [service, { policy }] of Object.entries(endpoints))
+        expect(JSON.stringify(policy), service).toContain(further);
+      expect(JSON.stringify(endpoints.s3)).toContain('"333333333333"');
+      expect(JSON.stringify(roles)).not.toContain(further);
+      expect(JSON.stringify(made)).not.toContain(further);
+    },
+    slow,
+  );
 
   it('keeps policies within what AWS takes', () => {
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: without white space

@@ -111,6 +111,8 @@ export interface Rendered {
   readonly registry: { readonly arn: string; readonly url: string; readonly policy: PolicyDocument };
   /** By service, e.g. `lambda`, `s3`, `ecr.api`. */
   readonly endpoints: Readonly<Record<string, { readonly policy: PolicyDocument }>>;
+  /** Availability zones of the private subnets that are made. */
+  readonly zones: readonly string[];
   /** The module's outputs, by name. */
   readonly outputs: Readonly<Record<string, unknown>>;
 }

@@ -37,6 +37,8 @@ module "infra_deployer" {
     vpc_id          = var.vpc_id
     subnet_ids      = var.subnet_ids
     route_table_ids = var.route_table_ids
+    # The VPC is the deployer's alone: in one that others use, theirs would go through these endpoints too.
+    endpoints = true
     # The git server, and a proxy for the registries.
     egress_cidrs = ["198.51.100.7/32"]
     proxy        = { host = "proxy.example.internal", port = 3128, cidr = "10.0.12.8/32" }

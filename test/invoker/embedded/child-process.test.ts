@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -69,6 +69,14 @@ describe.skipIf(process.platform !== 'linux')('a worker that is a process', () =
     await launch('fails');
     await until(() => made.exits() === 1, 'the end is told');
     expect(made.reports()).toEqual([expect.stringContaining('cannot go on')]);
+  });
+
+  test('opens no debugger to whoever may signal the worker', async () => {
+    const run = await launch('stays');
+    made.signal('SIGUSR1');
+    await sleep(500);
+    const words = readFileSync(join(made.work, run.id.slice(2, 12), 'worker.log'), 'utf8');
+    expect([words, made.alive()]).toEqual(['', true]);
   });
 
   test('leaves a worker time to end by itself, asks it once, and waits for it', async () => {

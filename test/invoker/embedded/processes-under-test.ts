@@ -19,6 +19,8 @@ export interface ProcessesUnderTest {
   readonly heard: () => readonly string[];
   /** Whether any process that was started is left. */
   readonly alive: () => boolean;
+  /** Sends it to all that are left. */
+  readonly signal: (name: NodeJS.Signals) => void;
   readonly exits: () => number;
   readonly reports: () => readonly string[];
   readonly work: string;
@@ -91,6 +93,14 @@ export function processesUnderTest(behaviour: Behaviour): ProcessesUnderTest {
       return false;
     }
   };
+  const signal = (name: NodeJS.Signals) => {
+    for (const pid of pids().filter(isAlive))
+      try {
+        process.kill(pid, name);
+      } catch {
+        // It has just ended.
+      }
+  };
   return {
     launcher: launcher(),
     successor: launcher(),
@@ -100,16 +110,10 @@ export function processesUnderTest(behaviour: Behaviour): ProcessesUnderTest {
     graceMs,
     heard: () => lines().map(line => line.replace(/^\d+ /, '')),
     alive: () => pids().some(isAlive),
+    signal,
     exits: () => exits,
     reports: () => reports,
-    close: () => {
-      for (const pid of pids().filter(isAlive))
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It has just ended.
-        }
-    },
+    close: () => signal('SIGKILL'),
     work,
   };
 }

@@ -91,8 +91,8 @@ func hashOf(kind string, planned map[string]tftypes.Value) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// facts are what data sources without arguments say.
-func (p place) facts(kind string) map[string]tftypes.Value {
+// facts are what data sources say that are asked this.
+func (p place) facts(kind string, asked map[string]tftypes.Value) map[string]tftypes.Value {
 	say := func(value string) tftypes.Value { return tftypes.NewValue(tftypes.String, value) }
 	switch kind {
 	case "aws_partition":
@@ -103,7 +103,12 @@ func (p place) facts(kind string) map[string]tftypes.Value {
 		return map[string]tftypes.Value{"id": say(p.account), "account_id": say(p.account), "arn": say("arn:" + p.partition + ":iam::" + p.account + ":root")}
 	case "aws_availability_zones":
 		zones := []tftypes.Value{say(p.region + "a"), say(p.region + "b"), say(p.region + "c")}
+		if len(elements(asked["filter"])) == 0 {
+			zones = append(zones, say(p.region+"-ath-1a"))
+		}
 		return map[string]tftypes.Value{"id": say(p.region), "names": tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, zones)}
+	case "aws_ec2_managed_prefix_list":
+		return map[string]tftypes.Value{"id": say("pl-" + hashOf(kind, map[string]tftypes.Value{"name": asked["name"]})[:8])}
 	}
 	return nil
 }

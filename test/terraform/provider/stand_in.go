@@ -136,7 +136,7 @@ func (s *standIn) ReadDataSource(_ context.Context, q *tfprotov5.ReadDataSourceR
 		}
 		state["json"] = tftypes.NewValue(tftypes.String, document)
 	} else {
-		for name, value := range s.place.facts(q.TypeName) {
+		for name, value := range s.place.facts(q.TypeName, state) {
 			state[name] = value
 		}
 	}
