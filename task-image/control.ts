@@ -151,12 +151,10 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     finish: async report => {
       ending.abort();
       while (flushing) await flushing;
-      clearInterval(beat);
       // A mask may be longer than what it hides.
-      await call(
-        'finish',
-        changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest)),
-      );
+      const said = changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest));
+      // The lease is kept until the end is recorded: a door that cannot do that just now is asked again meanwhile.
+      await call('finish', said).finally(() => clearInterval(beat));
     },
   };
 }

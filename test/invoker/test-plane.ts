@@ -18,7 +18,7 @@ import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
 import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
 import { type KeeperParts, keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
-import { policyFile } from '../../invoker/policy-source.ts';
+import { type PolicySource, policyFile } from '../../invoker/policy-source.ts';
 import type { Room } from '../../invoker/queue.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
 import { workerOperations } from '../../invoker/worker-operations.ts';
@@ -70,6 +70,7 @@ export interface PlaneOptions {
   /** Puts something between the doors and the ledger. */
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
+  readonly policySource?: (file: PolicySource) => PolicySource;
   readonly archive?: KeeperParts['archive'];
 }
 
@@ -130,7 +131,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   const real = sqliteLedger({ database, keys, now });
   const ledger = options.ledger?.(real) ?? real;
   const logs = sqliteLogs(database);
-  const policy = policyFile(file, { changed: () => {}, broken: () => {} }, now);
+  const source = policyFile(file, { changed: () => {}, broken: () => {} }, now);
+  const policy = options.policySource?.(source) ?? source;
   const { plans, routes } = planFiles({ directory: temporaryDirectory('plans'), keys, url: () => '', now });
 
   const verify =

@@ -256,6 +256,17 @@ test('the heartbeat goes on while the run does, and ends with it', async () => {
   expect(door.of('heartbeat').length).toBe(beats);
 });
 
+test('the heartbeat goes on until the door has taken the end', async () => {
+  const { finish, stop } = await begin({ heartbeatMs: 50, leaseMs: 3000 });
+  door.answer('finish', refusal('E_POLICY_UNAVAILABLE'), 503);
+  const finishing = finish({ outcome: 'succeeded' });
+  await sleep(4000);
+  door.answer('finish', {});
+  await finishing;
+  expect(door.of('heartbeat').length).toBeGreaterThan(3);
+  expect(stop.aborted).toBe(false);
+});
+
 test('a heartbeat is left out where the door has just heard of the run', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval', 'setTimeout'] });
   const asked: string[] = [];
