@@ -72,6 +72,8 @@ export interface PlaneOptions {
   readonly launcher?: (stub: Launcher) => Launcher;
   readonly policySource?: (file: PolicySource) => PolicySource;
   readonly archive?: KeeperParts['archive'];
+  /** After so long a round of the keeper begins no more cleaning up. */
+  readonly cleaningMs?: number;
 }
 
 export interface Plane {
@@ -113,7 +115,7 @@ interface Sent {
 }
 
 export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
-  const { policy: text = openPolicy, maxQueued = 100, workers = 4 } = options;
+  const { policy: text = openPolicy, maxQueued = 100, workers = 4, cleaningMs = Infinity } = options;
   const clock = { now: t0 };
   const now = () => clock.now;
   const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
@@ -227,7 +229,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     log: () => logged.join(''),
     setPolicy,
     reports,
-    round: mayExpire => keep(keeperParts, mayExpire),
+    round: mayExpire => keep({ ...keeperParts, until: clock.now + cleaningMs }, mayExpire),
     ask,
     invoke,
     submit: async request => {
