@@ -15,7 +15,7 @@ const workers = { plan: 100, apply: 50 };
 const startMs = 300_000;
 /** For how long a start is tried again that may go well later. */
 const retryMs = 900_000;
-/** Half of the time that the function has: the other half is for ending what was begun, and for the mirror. */
+/** Half of the time that the function has: the other half is for what was begun. */
 const cleaningMs = 60_000;
 
 export function keeperFunction(settings: KeeperSettings, log: Log): (event: unknown) => Promise<void> {
