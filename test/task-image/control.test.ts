@@ -45,6 +45,23 @@ describe('claiming', () => {
     expect(control.claimed.token).toBe('token');
   });
 
+  test('is told with the same nonce until it is answered, and with another by another worker', async () => {
+    const noncesOf = () => door.of('claim').map(({ body }) => (body as { nonce?: string }).nonce);
+    door = await startScriptedDoor();
+    door.answer('claim', refusal('E_INTERNAL'), 500);
+    const claiming = takeControl(doorwayTo(door.url), runId, 'ticket', 5000);
+    while (noncesOf().length < 2) await sleep(20);
+    door.answer('claim', claimed());
+    control = await claiming;
+    const nonces = noncesOf();
+    expect(new Set(nonces).size).toBe(1);
+    expect(nonces[0]).toMatch(/^[\w-]{43}$/);
+    expect(control.masker.masked(`${nonces[0]}`)).toBe('[masked]');
+    const another = await takeControl(doorwayTo(door.url), runId, 'ticket', 1000);
+    await another.finish({ outcome: 'failed' });
+    expect(noncesOf().at(-1)).not.toBe(nonces[0]);
+  });
+
   test('gives up when there is no door for long', async () => {
     door = await startScriptedDoor();
     await door.away();
