@@ -10,6 +10,9 @@ const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** The bytes that a worker's request has at most. */
 export const maxWorkerBodyBytes = 1024 * 1024;
 
+/** Of a worker that never reached its door: it has done nothing, and another one may fare better. EX_TEMPFAIL of sysexits.h. */
+export const unreachedExitCode = 75;
+
 /** All that a launcher hands a worker. */
 export const HandedSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
 

@@ -64,7 +64,7 @@ describe('an invocation that Lambda refuses', () => {
     ['ServiceException', 500, true],
     ['ENILimitReachedException', 502, true],
     ['AccessDeniedException', 403, false],
-    ['ResourceNotFoundException', 404, false],
+    ['ResourceNotFoundException', 404, true],
     ['InvalidParameterValueException', 400, false],
     ['RequestTooLargeException', 413, false],
   ])('with %s is told in words; again only where that helps', async (error, status, again) => {
