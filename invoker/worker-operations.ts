@@ -166,7 +166,8 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
 
     phase: doorOperation('the worker enters a phase', PhaseReportSchema, OrdersSchema, async ({ phase }, token) => {
       const asking = await runOf(token);
-      const { digest: policyDigest } = await policy.current();
+      // Nothing else that a worker tells waits for a policy that cannot be read just then.
+      const inForce = phase === 'apply' && asking.phase !== 'apply' ? await policy.current() : undefined;
       const begin = heard(
         asking.id,
         async run => {
@@ -176,7 +177,7 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
         },
         (next, before) =>
           phase === 'apply' && before.phase !== 'apply' && next.planId !== undefined
-            ? { spend: next.planId, audit: auditEvent('applying', next, { policyDigest }) }
+            ? { spend: next.planId, audit: auditEvent('applying', next, inForce && { policyDigest: inForce.digest }) }
             : {},
       );
       return stopOrder(await recorded(asking, begin));

@@ -1,4 +1,5 @@
 /** The worker's only way to the outside: speaks the worker protocol, and knows when it must stop. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
@@ -59,7 +60,9 @@ const backlogLines = 20_000;
 /** Claims the run; throws a `Failure` when the door refuses, or an `Error` when it was not reached for `claimMs`. */
 export async function takeControl(door: Doorway, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
   const masker = newMasker();
-  masker.hide(ticket);
+  // The door makes the token of both: whoever sees the ticket where the launcher puts it cannot ask for this one again.
+  const nonce = randomBytes(32).toString('base64url');
+  for (const secret of [ticket, nonce]) masker.hide(secret);
   let token: string | undefined;
   let lastHeard = Date.now();
   let patienceMs = claimMs;
@@ -90,7 +93,7 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     }
   };
 
-  let { session: keySession, ...claimed } = await call<Claimed>('claim', { run, ticket });
+  let { session: keySession, ...claimed } = await call<Claimed>('claim', { run, ticket, nonce });
   token = claimed.token;
   // `<run id>.<secret>`; the id is no secret.
   for (const secret of [token, token.split('.')[1] ?? '']) masker.hide(secret);
@@ -163,12 +166,10 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     finish: async report => {
       ending.abort();
       while (flushing) await flushing;
-      clearInterval(beat);
       // A mask may be longer than what it hides.
-      await call(
-        'finish',
-        changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest)),
-      );
+      const said = changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest));
+      // The lease is kept until the end is recorded: a door that cannot do that just now is asked again meanwhile.
+      await call('finish', said).finally(() => clearInterval(beat));
     },
   };
 }

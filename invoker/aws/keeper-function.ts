@@ -15,6 +15,8 @@ const workers = { plan: 100, apply: 50 };
 const startMs = 300_000;
 /** For how long a start is tried again that may go well later. */
 const retryMs = 900_000;
+/** Half of the time that the function has: the other half is for what was begun. */
+const cleaningMs = 60_000;
 
 export function keeperFunction(settings: KeeperSettings, log: Log): (event: unknown) => Promise<void> {
   const ledger = ledgerOf(settings);
@@ -29,6 +31,7 @@ export function keeperFunction(settings: KeeperSettings, log: Log): (event: unkn
       now,
       patience: { startMs, leaseMs, overtimeMs: graceMs + leaseMs, retryMs },
       workers,
+      until: now() + cleaningMs,
       report: (event, { id }, words) => log.error(event, { run: id, words }),
       archive: async run => {
         const { logArchive } = await import('./log-archive.ts');

@@ -16,7 +16,8 @@ export interface LogArchiveParts {
   readonly now: () => number;
 }
 
-const pageBytes = 512 * 1024;
+/** The wider the pages, the less is read twice; the function has the room. */
+const pageBytes = 4 * 1024 * 1024;
 /** Of PutLogEvents: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html */
 const mostEvents = 10_000;
 const mostBytes = 1_000_000;

@@ -10,8 +10,25 @@ const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** The bytes that a worker's request has at most. */
 export const maxWorkerBodyBytes = 1024 * 1024;
 
+/** Of a worker that never reached its door: it has done nothing, and another one may fare better. EX_TEMPFAIL of sysexits.h. */
+export const unreachedExitCode = 75;
+
+/** All that a launcher hands a worker. */
+export const HandedSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+
 /** Trades the single-use ticket for a token that is good for this run until it ends. */
-export const ClaimSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+export const ClaimSchema = Type.Object(
+  {
+    ...HandedSchema.properties,
+    nonce: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_-]{22,86}$',
+        description: 'random, and the same each time that this claim is told: its answer may get lost',
+      }),
+    ),
+  },
+  closed,
+);
 
 /** Short-lived credentials of AWS, as STS gives them. */
 export const SessionSchema = Type.Object({
