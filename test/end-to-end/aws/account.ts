@@ -22,6 +22,8 @@ import { type Rendered, type RenderedFunction, type RenderedRole, renderModule }
 
 export const planRole = 'arn:aws:iam::222222222222:role/tf-plan';
 export const applyRole = 'arn:aws:iam::222222222222:role/tf-apply';
+/** May invoke the audit door, as an account's own administrators would let somebody. */
+export const auditorRole = 'arn:aws:iam::111111111111:role/auditor';
 export const stateBucket = 'acme-tfstate';
 
 export interface Account {
@@ -235,6 +237,19 @@ function worldOf(rendered: Rendered, { worker = (_, entry) => entry }: Pick<Acco
     region,
     roles: {
       ...own,
+      [auditorRole]: {
+        trust: read(roleOf(rendered, 'ci').trust),
+        policies: [
+          readPolicy({
+            Version: '2012-10-17',
+            Statement: {
+              Effect: 'Allow',
+              Action: 'lambda:InvokeFunction',
+              Resource: functionOf(rendered, 'audit').aliasArn,
+            },
+          }),
+        ],
+      },
       [planRole]: target({ ...state, Action: 's3:GetObject' }, list),
       [applyRole]: target({ ...state, Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'] }, list),
     },
