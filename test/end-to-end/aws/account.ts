@@ -8,7 +8,6 @@ import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from '
 import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { stringify } from 'yaml';
-import type { Command } from '../../../policies/contract/request.ts';
 import { anybody, clientFor } from '../../support/aws/clients.ts';
 import { type Front, type FrontOptions, startFront } from '../../support/aws/front.ts';
 import { type PolicyDocument, readPolicy } from '../../support/aws/iam/policy-document.ts';
