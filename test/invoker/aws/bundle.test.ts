@@ -20,6 +20,7 @@ const settings = {
     ...everywhere,
     policy,
     plans: { bucket: 'plans', key: key('plans') },
+    erroredStates: { bucket: 'errored-states' },
     runRole: 'arn:aws:iam::111111111111:role/run',
     keeper,
   },
