@@ -79,7 +79,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "plans" {
     id     = "expire"
     status = "Enabled"
 
-    filter {}
+    filter {
+      prefix = "plans/"
+    }
 
     expiration {
       days = var.plan_expiry_days

@@ -25,11 +25,11 @@ data "aws_iam_policy_document" "keeper" {
     resources = [aws_s3_bucket.this["plans"].arn, aws_s3_bucket.this["audit"].arn]
   }
 
-  # `*`: plans are named by their run.
+  # `*`: plans are named by their run. Not errored states, which nobody but an admin removes.
   statement {
     sid       = "RemovePlans"
     actions   = ["s3:DeleteObject"]
-    resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
+    resources = ["${aws_s3_bucket.this["plans"].arn}/plans/*"]
   }
 
   # `*`: an object per stretch of the trail. Nothing is taken away, and no lock is gone around.

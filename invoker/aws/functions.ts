@@ -13,7 +13,7 @@ import { ledgerOf, logsOf, plansOf, policyOf, receiptMacsOf, runKeysOf, wakeOf }
 import { clients } from './clients.ts';
 import { deferred } from './deferred.ts';
 import { keeperFunction } from './keeper-function.ts';
-import type { Log } from './log.ts';
+import { type Log, wordsOf } from './log.ts';
 import type { AuditSettings, DeploySettings, Settings, WorkerSettings } from './settings.ts';
 import { graceMs, heartbeatMs, leaseMs, pollMs } from './times.ts';
 
@@ -36,7 +36,7 @@ export function functionOf(settings: Settings, log: Log): Serve {
   }
 }
 
-const failedIn = (log: Log) => (error: unknown) => log.error('failed', { words: (error as Error).stack });
+const failedIn = (log: Log) => (error: unknown) => log.error('failed', { words: wordsOf(error) });
 
 function deployFunction(settings: DeploySettings, log: Log) {
   const policy = policyOf(settings, log);

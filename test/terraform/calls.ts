@@ -117,7 +117,8 @@ function keys(rendered: Rendered): readonly Row[] {
 
 function buckets(rendered: Rendered): readonly Row[] {
   const policy = `${rendered.buckets.policy.arn}/${settings(rendered).policy.key}`;
-  const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const plan = `${rendered.buckets.plans.arn}/plans/r_1`;
+  const erroredState = `${rendered.buckets.plans.arn}/errored-states/r_1.tfstate`;
   const entries = `${rendered.buckets.audit.arn}/00000001`;
   const create = { context: { 's3:if-none-match': '*' } };
   const plain = { context: { 'aws:SecureTransport': 'false' }, ...only('workerDoor') };
@@ -129,7 +130,9 @@ function buckets(rendered: Rendered): readonly Row[] {
     ['read a plan', 's3:GetObject', plan, ['workerDoor']],
     ['… without TLS', 's3:GetObject', plan, [], plain],
     ['remove a plan', 's3:DeleteObject', plan, ['keeper', 'admin']],
-    ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['keeper', 'admin']],
+    ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['workerDoor', 'keeper', 'admin']],
+    ['keep a state that its backend did not take', 's3:PutObject', erroredState, ['workerDoor'], create],
+    ['… remove it', 's3:DeleteObject', erroredState, admin],
     ['open the plans to others', 's3:PutBucketPolicy', rendered.buckets.plans.arn, admin],
     ['mirror audit entries', 's3:PutObject', entries, ['keeper']],
     ['read the mirror', 's3:GetObject', entries, admin],
@@ -144,7 +147,7 @@ function logs(rendered: Rendered): readonly Row[] {
   const own = stream(given(lambda(rendered, 'deploy').logGroup, 'log group'));
   return [
     ["keep a run's log", 'logs:PutLogEvents', runs, ['keeper', 'admin']],
-    ["read a run's log", 'logs:GetLogEvents', runs, ['audit', 'admin']],
+    ["read a run's log", 'logs:GetLogEvents', runs, admin],
     ['remove it', 'logs:DeleteLogStream', runs, admin],
     ["write the deploy door's own log", 'logs:PutLogEvents', own, ['deploy', 'admin']],
     ['read that', 'logs:GetLogEvents', own, admin],
@@ -255,7 +258,7 @@ function roles(rendered: Rendered): readonly Row[] {
 
 function endpoints(rendered: Rendered): readonly Row[] {
   const door = lambda(rendered, 'worker').aliasArn;
-  const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const plan = `${rendered.buckets.plans.arn}/plans/r_1`;
   const theirs = `arn:aws:lambda:${rendered.region}:${place.stranger}:function:theirs`;
   const bucket = `arn:aws:s3:::${place.strangersBucket}/loot`;
   const key = place.deployKey;

@@ -1,7 +1,8 @@
 /** What the module makes, read back: names that fit each other, settings of the functions, sizes that AWS takes. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { PolicyDocument } from '../support/aws/iam/policy-document.ts';
 import { requires } from '../support/requirements.ts';
-import { type PolicyDocument, type Rendered, renderModule, wholeInstallation } from './rendered.ts';
+import { type Rendered, renderModule, wholeInstallation } from './rendered.ts';
 
 const slow = 300_000;
 

@@ -26,6 +26,8 @@ export interface FrontOptions {
   readonly moto: string;
   /** Cuts every session that STS issues short, for tests of renewal. */
   readonly maxSessionSeconds?: number;
+  /** The clock that signatures are held against. */
+  readonly now?: () => number;
 }
 
 export interface Front {
@@ -48,7 +50,7 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-export async function startFront({ world, moto, maxSessionSeconds }: FrontOptions): Promise<Front> {
+export async function startFront({ world, moto, maxSessionSeconds, now = Date.now }: FrontOptions): Promise<Front> {
   insistOnTrusts(world);
   const calls: Call[] = [];
   const faults = createFaults();
@@ -56,7 +58,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const issue = (role: string, name: string) => sessions.issue(role, { name }).credentials;
 
   const answer = async (request: AwsRequest, inNetwork: boolean): Promise<AwsResponse> => {
-    const checked = checkSignature(request, sessions.find);
+    const checked = checkSignature(request, sessions.find, new Date(now()));
     if (!checked.signed) {
       calls.push({
         principal: 'anonymous',
