@@ -41,6 +41,10 @@ export interface Ledger {
   transition(expectedVersion: number, next: RunRecord, effects?: Effects): Promise<RunRecord | 'conflict' | 'spent'>;
   /** Runs that are live or still occupied, in arrival order. */
   open(): Promise<readonly RunRecord[]>;
+  /** Those of one stack; no others are read. */
+  openOf(repo: string, path: string): Promise<readonly RunRecord[]>;
+  /** How many runs are queued, and how many of them this user (`userOf`) has asked for; none of them is read. */
+  queued(user: string | undefined): Promise<{ readonly all: number; readonly own: number }>;
   /** Newest first. A ledger may look no further back than 100,000 runs for what matches. */
   list(query: RunQuery): Promise<readonly RunRecord[]>;
   receipt(planId: string): Promise<StoredReceipt | undefined>;
