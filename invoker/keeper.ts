@@ -3,7 +3,7 @@ import { isLive } from '../policies/contract/run.ts';
 import { auditEvent } from './audit-event.ts';
 import { afterFailedStart, inWords } from './failed-start.ts';
 import type { Effects, Launcher, Ledger, NotStarted, Plans } from './ledger.ts';
-import { nextStarts, type Room } from './queue.ts';
+import { firstInLine, hasRoom, holds, type Room } from './queue.ts';
 import { expire, failToStart, type Patience, type RunRecord, release, start } from './run.ts';
 import { digestOf, newSecret } from './secret.ts';
 import { update } from './update.ts';
@@ -29,16 +29,19 @@ export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> 
   const { ledger, workers, now } = parts;
   const failures: unknown[] = [];
   const attempt = (step: Promise<void>): Promise<unknown> => step.catch(error => failures.push(error));
-  for (const run of await ledger.open()) if (run.state === 'starting') await attempt(watch(run, parts));
+  const before = await ledger.open();
+  for (const run of before) if (run.state === 'starting') await attempt(watch(run, before.filter(holds), parts));
   if (mayExpire) for (const run of await ledger.open()) await attempt(judge(run, parts));
   for (const run of await ledger.open()) if (!isLive(run) && run.occupied) await attempt(settle(run, parts));
-  for (const run of nextStarts(await ledger.open(), workers, now())) await attempt(launch(run, parts));
+  const open = await ledger.open();
+  const busy = open.filter(holds);
+  for (const run of firstInLine(open, now())) if (hasRoom(workers, busy, run)) await attempt(launch(run, busy, parts));
   if (failures.length > 0) throw failures[0];
 }
 
 /** A worker that cannot come any more is not waited for. */
-async function watch(run: RunRecord, parts: KeeperParts): Promise<void> {
-  const notStarted = await parts.launcher.look(run);
+async function watch(run: RunRecord, busy: readonly RunRecord[], parts: KeeperParts): Promise<void> {
+  const notStarted = await parts.launcher.look(run, busy);
   if (notStarted) await giveUpStart(run, notStarted, parts);
 }
 
@@ -61,21 +64,24 @@ async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
   }
 }
 
-async function launch(run: RunRecord, parts: KeeperParts): Promise<void> {
+/** A run that may have a worker from now on joins those that are `busy`. */
+async function launch(run: RunRecord, busy: RunRecord[], parts: KeeperParts): Promise<void> {
   const { ledger, launcher, now, report } = parts;
-  const chosen = await launcher.choose(run);
+  const chosen = await launcher.choose(run, busy);
   if (!chosen.ok) {
     const next = failToStart(run, chosen.problem, now());
     const stored = await ledger.transition(run.version, next, ended(next));
     if (typeof stored !== 'string') report('start-failed', stored, chosen.problem.message);
     return;
   }
+  if (chosen.value === 'later') return;
   const ticket = newSecret();
   const starting = start(run, digestOf(ticket), now(), chosen.value);
   if (!starting.ok) return;
   // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
   const stored = await ledger.transition(run.version, starting.value);
   if (typeof stored === 'string') return;
+  busy.push(stored);
   const notStarted = await launcher.start(stored, ticket);
   if (notStarted) await giveUpStart(stored, notStarted, parts);
 }
@@ -85,7 +91,7 @@ async function giveUpStart(
   notStarted: NotStarted,
   { ledger, now, patience, report }: KeeperParts,
 ): Promise<void> {
-  report('start-failed', started, inWords(notStarted.failed));
+  if (!notStarted.isCrowded) report('start-failed', started, inWords(notStarted.failed));
   await update(
     ledger,
     started.id,
