@@ -1,6 +1,6 @@
 /** Lets a request in as a run, or refuses it: the policy in force, whoever asks, the plan it names, and what was asked before. */
 import type { Policy } from '../policies/allowlist.ts';
-import { type Asker, type Identity, nobodyInParticular } from '../policies/contract/identity.ts';
+import { type Asker, type Identity, nobodyInParticular, userOf } from '../policies/contract/identity.ts';
 import type { Request } from '../policies/contract/request.ts';
 import { type Decision, evaluate, findRepository } from '../policies/evaluate.ts';
 import { explainDenial, leadingReason } from '../policies/explain.ts';
@@ -22,6 +22,8 @@ export interface AdmissionParts {
   readonly now: () => number;
   /** Runs that may wait at the same time. */
   readonly maxQueued: number;
+  /** Of one user, so that nobody can keep everybody else out. */
+  readonly maxQueuedPerUser: number;
 }
 
 export interface Admission {
@@ -31,7 +33,7 @@ export interface Admission {
   readonly admit: (request: Request, who: Who, requestId: string) => Promise<RunRecord>;
 }
 
-export function admission({ ledger, policy, seals, now, maxQueued }: AdmissionParts): Admission {
+export function admission({ ledger, policy, seals, now, maxQueued, maxQueuedPerUser }: AdmissionParts): Admission {
   /** The asker as the policy needs it: who planned what is looked up only for somebody who wants to apply. */
   const askerFor = async (inForce: Policy, request: Request, identity: Identity | undefined): Promise<Asker> => {
     if (identity === undefined) return nobodyInParticular;
@@ -47,8 +49,13 @@ export function admission({ ledger, policy, seals, now, maxQueued }: AdmissionPa
     if (decision.outcome === 'deny') throw denied(request, decision.reasons);
     const { rule, refs, repository } = decision;
     const commit = await commitMeant(request, repository.name, decision.commit ?? request.sha ?? commitOf(request));
-    if ((await ledger.open()).filter(run => run.state === 'queued').length >= maxQueued)
-      throw new DoorError({ code: 'E_BUSY', message: 'too many runs are waiting', fix: 'ask again later' });
+    const queued = await ledger.queued(who.identity && userOf(who.identity));
+    if (queued.all >= maxQueued || queued.own >= maxQueuedPerUser)
+      throw new DoorError({
+        code: 'E_BUSY',
+        message: queued.all >= maxQueued ? 'too many runs are waiting' : `${queued.own} runs of yours are waiting`,
+        fix: 'ask again later',
+      });
     const run = newRun({
       id: newRunId(),
       request,

@@ -16,7 +16,7 @@ const longestMs = 60_000;
 export function afterFailedStart(
   run: RunRecord,
   started: RunRecord,
-  { failed, again }: NotStarted,
+  { failed, again, isCrowded }: NotStarted,
   now: number,
   retryMs: number,
 ): RunRecord {
@@ -25,7 +25,8 @@ export function afterFailedStart(
   // Somebody else has seen the same failure, and this is a later start.
   if (run.state !== 'starting' || run.ticketHash !== started.ticketHash) return run;
   const count = (run.failedStarts?.count ?? 0) + 1;
-  const since = run.failedStarts?.since ?? run.startedAt ?? now;
+  // Who waits for room has as much patience left when there is some as at first.
+  const since = isCrowded ? now : (run.failedStarts?.since ?? run.startedAt ?? now);
   const notBefore = now + Math.min(firstMs * 2 ** (count - 1), longestMs);
   if (again && notBefore - since <= retryMs) return requeue(run, { count, since, notBefore }, now);
   return failToStart(run, problemOf(failed, count), now);

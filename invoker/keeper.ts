@@ -3,7 +3,7 @@ import { isLive } from '../policies/contract/run.ts';
 import { auditEvent } from './audit-event.ts';
 import { afterFailedStart, inWords } from './failed-start.ts';
 import type { Effects, Launcher, Ledger, NotStarted, Plans } from './ledger.ts';
-import { nextStarts, type Room } from './queue.ts';
+import { firstInLine, hasRoom, holds, type Room } from './queue.ts';
 import { expire, failToStart, type Patience, type RunRecord, release, start } from './run.ts';
 import { digestOf, newSecret } from './secret.ts';
 import { update } from './update.ts';
@@ -33,13 +33,16 @@ export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> 
   const attempt: Attempt = async step => step.catch(error => void failures.push(error));
   const tried = new Set<string>();
   const startNext = async (): Promise<void> => {
-    const next = nextStarts(await ledger.open(), workers, now()).filter(({ id }) => !tried.has(id));
-    for (const run of next) {
+    const open = await ledger.open();
+    const busy = open.filter(holds);
+    for (const run of firstInLine(open, now())) {
+      if (tried.has(run.id) || !hasRoom(workers, busy, run)) continue;
       tried.add(run.id);
-      await attempt(launch(run, parts));
+      await attempt(launch(run, busy, parts));
     }
   };
-  for (const run of await ledger.open()) if (run.state === 'starting') await attempt(watch(run, parts));
+  const before = await ledger.open();
+  for (const run of before) if (run.state === 'starting') await attempt(watch(run, before.filter(holds), parts));
   if (mayExpire) for (const run of await ledger.open()) await attempt(judge(run, parts));
   // Before anything is cleaned up: whoever can begin does not wait for what others have left.
   await startNext();
@@ -60,8 +63,8 @@ type Attempt = <T>(step: Promise<T>) => Promise<T | undefined>;
 const hasTime = ({ now, until = Number.POSITIVE_INFINITY }: KeeperParts): boolean => now() < until;
 
 /** A worker that cannot come any more is not waited for. */
-async function watch(run: RunRecord, parts: KeeperParts): Promise<void> {
-  const notStarted = await parts.launcher.look(run);
+async function watch(run: RunRecord, busy: readonly RunRecord[], parts: KeeperParts): Promise<void> {
+  const notStarted = await parts.launcher.look(run, busy);
   if (notStarted) await giveUpStart(run, notStarted, parts);
 }
 
@@ -82,21 +85,24 @@ async function settle(run: RunRecord, { launcher, archive, ledger }: KeeperParts
   return true;
 }
 
-async function launch(run: RunRecord, parts: KeeperParts): Promise<void> {
+/** A run that may have a worker from now on joins those that are `busy`. */
+async function launch(run: RunRecord, busy: RunRecord[], parts: KeeperParts): Promise<void> {
   const { ledger, launcher, now, report } = parts;
-  const chosen = await launcher.choose(run);
+  const chosen = await launcher.choose(run, busy);
   if (!chosen.ok) {
     const next = failToStart(run, chosen.problem, now());
     const stored = await ledger.transition(run.version, next, ended(next));
     if (typeof stored !== 'string') report('start-failed', stored, chosen.problem.message);
     return;
   }
+  if (chosen.value === 'later') return;
   const ticket = newSecret();
   const starting = start(run, digestOf(ticket), now(), chosen.value);
   if (!starting.ok) return;
   // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
   const stored = await ledger.transition(run.version, starting.value);
   if (typeof stored === 'string') return;
+  busy.push(stored);
   const notStarted = await launcher.start(stored, ticket);
   if (notStarted) await giveUpStart(stored, notStarted, parts);
 }
@@ -106,7 +112,7 @@ async function giveUpStart(
   notStarted: NotStarted,
   { ledger, now, patience, report }: KeeperParts,
 ): Promise<void> {
-  report('start-failed', started, inWords(notStarted.failed));
+  if (!notStarted.isCrowded) report('start-failed', started, inWords(notStarted.failed));
   await update(
     ledger,
     started.id,

@@ -41,6 +41,10 @@ export interface Ledger {
   transition(expectedVersion: number, next: RunRecord, effects?: Effects): Promise<RunRecord | 'conflict' | 'spent'>;
   /** Runs that are live or still occupied, in arrival order. */
   open(): Promise<readonly RunRecord[]>;
+  /** Those of one stack; no others are read. */
+  openOf(repo: string, path: string): Promise<readonly RunRecord[]>;
+  /** How many runs are queued, and how many of them this user (`userOf`) has asked for; none of them is read. */
+  queued(user: string | undefined): Promise<{ readonly all: number; readonly own: number }>;
   /** Newest first. A ledger may look no further back than 100,000 runs for what matches. */
   list(query: RunQuery): Promise<readonly RunRecord[]>;
   receipt(planId: string): Promise<StoredReceipt | undefined>;
@@ -79,15 +83,26 @@ export interface Plans {
 export interface NotStarted {
   readonly failed: string;
   readonly again?: true;
+  /** Others have workers meanwhile, so this one may have waited for room: that is no failure, however often it is told. */
+  readonly isCrowded?: true;
+}
+
+export interface Chosen {
+  readonly worker: WorkerKind;
+  /** How long such a worker has to claim its run. */
+  readonly startMs: number;
 }
 
 export interface Launcher {
-  /** What is to run this run, and how long such a worker has to claim it; or why nothing here can. */
-  choose(run: RunRecord): Promise<Result<{ readonly worker: WorkerKind; readonly startMs: number }>>;
+  /**
+   * What is to run this run, or why nothing here can. `busy` are the runs that have a worker, or may still have one;
+   * `later`: there is no room beside them, so it stays where it is in the queue.
+   */
+  choose(run: RunRecord, busy: readonly RunRecord[]): Promise<Result<Chosen | 'later'>>;
   /** Starts a worker that may claim the run with this ticket. It is told this run's id and the ticket, nothing else of it. */
   start(run: RunRecord, ticket: string): Promise<NotStarted | undefined>;
   /** Why the worker that was started will not claim its run; undefined while it may still come. */
-  look(run: RunRecord): Promise<NotStarted | undefined>;
+  look(run: RunRecord, busy: readonly RunRecord[]): Promise<NotStarted | undefined>;
   /** Ends what is left of an ended run's worker, gently first; true once nothing is left. Called again until then. */
   settle(run: RunRecord): Promise<boolean>;
 }

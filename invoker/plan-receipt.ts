@@ -9,12 +9,17 @@ import { fullRef } from '../policies/ref.ts';
 import { stackSettings } from '../policies/stack.ts';
 import type { RunRecord } from './run.ts';
 
-/** A plan of a ref that somebody may apply; one of a bare commit is for looking at. */
+/**
+ * A plan of a ref that somebody may apply; one of a bare commit is for looking at. INVARIANT: where runs share environments,
+ * no plan is kept that was made beside unreviewed code: there every reading of the ref that was asked for must be one that
+ * may be applied (`poolOf`).
+ */
 export function keepsPlan(repository: Repository, run: RunRecord, refText: string): boolean {
   const path = canonicalPath(run.request.path);
   const ref = fullRef(refText);
   if (run.request.command !== 'plan' || run.refs === 'reachable' || !path.ok || !ref.ok) return false;
-  return mayBeApplied(repository, path.value, ref.value);
+  const readings = run.worker === 'lambda' ? run.refs.map(allowed => allowed.ref) : [];
+  return [ref.value, ...readings].every(one => mayBeApplied(repository, path.value, one, run.asker));
 }
 
 /** The receipt of a plan that has succeeded and whose file has arrived; undefined for every other run. */

@@ -10,31 +10,27 @@ export type Room = number | Readonly<Record<Command, number>>;
 /** A run of either command holds its path; a run of another path does not wait for it. */
 export const pathOf = (run: Waiting): string => `${run.repo}\u0000${run.request.path}`;
 
-const holds = (run: Waiting): boolean => run.occupied || run.state === 'starting' || run.state === 'running';
+/** It has a worker, or may still have one. */
+export const holds = (run: Waiting): boolean => run.occupied || run.state === 'starting' || run.state === 'running';
 
-/** The queued runs that may start now. `runs` are all that are live or still occupied, in arrival order. */
-export function nextStarts<R extends Waiting>(runs: readonly R[], room: Room, now: number): R[] {
-  const poolOf = (run: Waiting): string => (typeof room === 'number' ? 'all' : run.request.command);
-  const left = new Map(Object.entries(typeof room === 'number' ? { all: room } : room));
-  const take = (run: Waiting): number => {
-    const free = left.get(poolOf(run)) ?? 0;
-    left.set(poolOf(run), free - 1);
-    return free;
-  };
-  const busy = runs.filter(holds);
-  for (const run of busy) take(run);
-  const taken = new Set(busy.map(pathOf));
-  const starts: R[] = [];
-  for (const run of runs) {
-    if (run.state !== 'queued' || taken.has(pathOf(run))) continue;
+/** The queued runs whose turn it is, in arrival order. `runs` are all that are live or still occupied, in that order too. */
+export function firstInLine<R extends Waiting>(runs: readonly R[], now: number): R[] {
+  const taken = new Set(runs.filter(holds).map(pathOf));
+  return runs.filter(run => {
+    if (run.state !== 'queued' || taken.has(pathOf(run))) return false;
     // A path is taken by its first waiting run even when that cannot start yet, so that arrival order holds per path.
     taken.add(pathOf(run));
-    if ((run.failedStarts?.notBefore ?? 0) <= now && take(run) > 0) starts.push(run);
-  }
-  return starts;
+    return (run.failedStarts?.notBefore ?? 0) <= now;
+  });
 }
 
-/** The runs of the same path that come before this one, first to end first. */
+/** Whether this run may have a worker too, beside those that are `busy`. */
+export function hasRoom(room: Room, busy: readonly Waiting[], { request: { command } }: Waiting): boolean {
+  if (typeof room === 'number') return busy.length < room;
+  return busy.filter(({ request }) => request.command === command).length < room[command];
+}
+
+/** The runs of the same path that come before this one, first to end first. `runs` are the open ones, of that path at least. */
 export function place(runs: readonly Waiting[], id: string): { position: number; ahead: readonly string[] } {
   const index = runs.findIndex(run => run.id === id);
   const run = runs[index];

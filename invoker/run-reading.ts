@@ -11,7 +11,7 @@ import type { RunRecord } from './run.ts';
 import type { Seals } from './secret.ts';
 
 export interface RunReadingParts {
-  readonly ledger: Pick<Ledger, 'get' | 'open'>;
+  readonly ledger: Pick<Ledger, 'get' | 'openOf'>;
   readonly logs: Logs;
   readonly seals: Pick<Seals, 'runKey'>;
   readonly now: () => number;
@@ -37,7 +37,7 @@ const logBytes = 256 * 1024;
 
 export function runReading({ ledger, logs, seals, now, pollMs }: RunReadingParts): RunReading {
   const shown: RunReading['shown'] = async run =>
-    publicRun(run, run.state === 'queued' ? place(await ledger.open(), run.id) : undefined);
+    publicRun(run, run.state === 'queued' ? place(await ledger.openOf(run.repo, run.request.path), run.id) : undefined);
 
   const runFor: RunReading['runFor'] = async (id, principal, may = mayRead) => {
     if (principal.kind === 'nobody')

@@ -4,6 +4,7 @@ import { namesOf, type Reason, strangeness, tokenReasons } from './asker.ts';
 import type { ErrorCode } from './contract/error.ts';
 import { type Asker, nobodyInParticular } from './contract/identity.ts';
 import type { Command, Request } from './contract/request.ts';
+import { aboutRef, mayBeMeant, unmet } from './identity-condition.ts';
 import type { CanonicalPath } from './path.ts';
 import { matches, type Pattern } from './pattern.ts';
 import { quote } from './quote.ts';
@@ -53,14 +54,31 @@ export function evaluate(policy: Policy, request: Request, asker: Asker = nobody
   };
 }
 
-/** Whether anybody at all may apply the path from this ref: then a plan of it is kept for whoever that will be. */
-export const mayBeApplied = ({ rules }: Repository, path: CanonicalPath, ref: FullRef): boolean => {
-  const covering = rules.filter(
-    ({ commands, paths, refs }) => commands.has('apply') && covers(paths, path) && covers(refs, ref),
+/**
+ * Whether anybody at all may apply what this asker plans from this ref: then it is reviewed code, and its plan is kept for
+ * whoever that will be. What a rule asks of the ref (`ref_protected`) only a token for that very ref can tell; where
+ * none does, it is not met.
+ */
+export function mayBeApplied(
+  { rules }: Repository,
+  path: CanonicalPath,
+  ref: FullRef,
+  { identity: teller }: Asker,
+): boolean {
+  const told = teller?.ref === ref && !teller.isMergeRequest ? teller : undefined;
+  const covering = rules
+    .filter(({ commands, paths, refs }) => commands.has('apply') && covers(paths, path) && covers(refs, ref))
+    .map(({ effect, identity }) => ({ effect, identity, asked: identity && aboutRef(identity) }));
+  const isAllowed = covering.some(
+    ({ effect, asked }) =>
+      effect === 'allow' && (asked === undefined || (told !== undefined && unmet(asked, told).length === 0)),
   );
-  const deniesAll = ({ effect, identity }: Rule): boolean => effect === 'deny' && identity === undefined;
-  return covering.some(({ effect }) => effect === 'allow') && !covering.some(deniesAll) && mayRun('apply', ref);
-};
+  const isDenied = covering.some(
+    ({ effect, identity, asked }) =>
+      effect === 'deny' && (identity === undefined || (asked && (told === undefined || mayBeMeant(asked, told)))),
+  );
+  return isAllowed && !isDenied && mayRun('apply', ref);
+}
 
 /** The rule that allows the command at the path from this very ref; undefined where it is denied. */
 export function allowsRef(

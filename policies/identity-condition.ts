@@ -18,6 +18,8 @@ export interface ClaimCondition {
   readonly oneOf: ReadonlySet<string>;
   /** The levels there are, where the claim is one of an order. */
   readonly order?: ReadonlySet<string>;
+  /** It says what the ref of the job is. */
+  readonly isOfRef?: true;
 }
 
 /** A claim that is not as the rule asks; `given` is undefined where the token does not have it. What is wanted is the policy's. */
@@ -50,6 +52,13 @@ export const mayBeMeant = ({ issuer, claims }: IdentityCondition, identity: Iden
     return value === undefined || oneOf.has(value) || order?.has(value) === false;
   });
 
+/** What is asked of the job's code, whoever started it: its ref, in its project. Undefined where nothing is asked of the ref. */
+export function aboutRef(condition: IdentityCondition): IdentityCondition | undefined {
+  const { project, claims } = condition;
+  if (!claims.some(({ isOfRef }) => isOfRef)) return undefined;
+  return { ...condition, claims: claims.filter(({ claim, isOfRef }) => isOfRef || claim === project) };
+}
+
 /** A claim of the token itself: not what every object has. */
 const given = ({ claims }: Identity, claim: string): string | undefined =>
   Object.hasOwn(claims, claim) ? claims[claim] : undefined;
@@ -63,7 +72,8 @@ export const conditionOf = (issuer: string, kind: IssuerKind, body: IdentityBody
     .map(([claim, value]) => {
       const form = kind.forms[claim] ?? 'text';
       const order = typeof form === 'string' ? {} : { order: new Set(form) };
-      return { claim, oneOf: new Set(allowed(form, value)), ...order };
+      const ofRef = kind.ofRef.includes(claim) ? ({ isOfRef: true } as const) : {};
+      return { claim, oneOf: new Set(allowed(form, value)), ...order, ...ofRef };
     }),
 });
 

@@ -141,6 +141,11 @@ variable "lambda_worker" {
     condition     = var.lambda_worker.tmp_mb >= 512 && var.lambda_worker.tmp_mb <= 10240
     error_message = "Lambda gives 512 to 10240 MB of /tmp."
   }
+
+  validation {
+    condition     = alltrue([for most in [var.lambda_worker.plan_concurrency, var.lambda_worker.apply_concurrency] : most == -1 || most >= 1])
+    error_message = "A pool has room for one worker at least, or takes from the account's with -1."
+  }
 }
 
 variable "fargate_worker" {

@@ -9,6 +9,8 @@ locals {
         plan      = local.alias_arns["worker-plan"]
         apply     = local.alias_arns["worker-apply"]
         perTenant = var.lambda_worker.isolate
+        # What takes from the account's pool has no number.
+        concurrency = { for pool, most in local.worker_concurrency : pool => most if most > 0 }
       }
     } : name => settings if local.has_workers
   }

@@ -1,5 +1,6 @@
 /** How runs, receipts and audit entries are written down in the table. Pure. */
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
+import { userOf } from '../../policies/contract/identity.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { DoorError } from '../errors.ts';
 import type { RunRecord } from '../run.ts';
@@ -23,11 +24,12 @@ export function runItem(run: RunRecord): Attributes {
 export const runOf = (item: Attributes): RunRecord => JSON.parse(unpacked(bytes(item, 'record'))) as RunRecord;
 
 /** In a place where runs are found. */
-export const placeItem = ({ id, repo, request: { path }, state }: RunRecord): Attributes => ({
+export const placeItem = ({ id, repo, request: { path }, state, asker: { identity } }: RunRecord): Attributes => ({
   run: id,
   repo,
   path,
   state,
+  ...(identity && { user: userOf(identity) }),
 });
 
 /** `applies`: how many applies of its stack had begun when it was stored. */

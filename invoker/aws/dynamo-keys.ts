@@ -25,10 +25,11 @@ export const holdKey = (run: RunRecord): Key => ({ pk: stackOf(run), sk: 'hold' 
 /** How many applies of the stack have begun. */
 export const appliesKey = (repo: string, path: string): Key => ({ pk: stack(repo, path), sk: 'applies' });
 
-/** The places where a run is found, each in the order of arrival: all that are open, all there are, those of its stack. */
+/** The places where a run is found, each in the order of arrival: all that are open, all there are, and both of its stack. */
 export const openKey = ({ seq }: RunRecord): Key => ({ pk: 'open', sk: ordered(seq) });
 export const allKey = ({ seq }: RunRecord): Key => ({ pk: 'runs', sk: ordered(seq) });
 export const ofStackKey = (run: RunRecord): Key => ({ pk: stackOf(run), sk: `run#${ordered(run.seq)}` });
+export const openOfStackKey = (run: RunRecord): Key => ({ pk: stackOf(run), sk: `open#${ordered(run.seq)}` });
 export const openRuns: Range = { pk: 'open', from: '0', to: end };
 export const allRuns = (before = Number.MAX_SAFE_INTEGER): Range => ({
   pk: 'runs',
@@ -39,6 +40,12 @@ export const runsOfStack = (repo: string, path: string, before = Number.MAX_SAFE
   pk: stack(repo, path),
   from: 'run#',
   to: `run#${ordered(before - 1)}`,
+});
+
+export const openRunsOfStack = (repo: string, path: string): Range => ({
+  pk: stack(repo, path),
+  from: 'open#',
+  to: `open#${end}`,
 });
 
 /** Where a receipt is found: by the commit that was planned, in the order in which the plans were made. */

@@ -15,7 +15,9 @@ import {
   ofStackKey,
   onceKey,
   openKey,
+  openOfStackKey,
   openRuns,
+  openRunsOfStack,
   runKey,
   runsOfStack,
 } from './dynamo-keys.ts';
@@ -61,15 +63,17 @@ export function dynamoLedger({ table, mac, now }: DynamoLedgerParts): Ledger {
   /** Where the run is found, and the hold of its path, as far as they change. */
   const places = (before: RunRecord | undefined, run: RunRecord) => {
     const place = placeItem(run);
+    const isMoved = before?.state !== run.state;
     const [isOpened, isClosed] = changes(isOpen(before), isOpen(run));
     const [isTaken, isFreed] = changes(before?.occupied ?? false, run.occupied);
     return {
-      ...(before?.state !== run.state && {
+      ...(isMoved && {
         all: table.put(allKey(run), place),
         ofStack: table.put(ofStackKey(run), place),
       }),
-      ...(isOpened && { open: table.put(openKey(run), place) }),
-      ...(isClosed && { open: table.remove(openKey(run)) }),
+      ...((isOpened || (isMoved && isOpen(run))) && { open: table.put(openKey(run), place) }),
+      ...(isOpened && { openOfStack: table.put(openOfStackKey(run), place) }),
+      ...(isClosed && { open: table.remove(openKey(run)), openOfStack: table.remove(openOfStackKey(run)) }),
       ...(isTaken && { taken: table.put(holdKey(run), { run: run.id }, 'absent') }),
       ...(isFreed && { freed: table.remove(holdKey(run), { run: run.id }) }),
     };
@@ -116,6 +120,11 @@ export function dynamoLedger({ table, mac, now }: DynamoLedgerParts): Ledger {
     asked,
     transition: (expectedVersion, next, effects = {}) => settled(() => transition(expectedVersion, next, effects)),
     open: async () => (await runsIn(openRuns)).filter(isOpen),
+    openOf: async (repo, path) => (await runsIn(openRunsOfStack(repo, path))).filter(isOpen),
+    queued: async user => {
+      const queued = await table.query({ ...openRuns, only: { state: 'queued' } });
+      return { all: queued.length, own: queued.filter(item => user !== undefined && item.user === user).length };
+    },
     list: async ({ repo, path, state, before, limit }) => {
       // INVARIANT: what a run is found by, but for its state, never changes.
       const [range, only] =

@@ -1,5 +1,6 @@
 /** Starts workers as Fargate tasks, finds them again by the run that they were started for, and stops those that fell silent. */
 import {
+  ClusterNotFoundException,
   DescribeTasksCommand,
   type ECSClient,
   paginateListTasks,
@@ -35,8 +36,14 @@ const listedMs = 600_000;
 export function fargateLauncher({ client, settings, now, graceMs }: FargateLauncherParts): WorkerPlatform {
   const { cluster } = settings;
 
-  /** ECS knows a stopped task for about an hour. */
-  const tasksOf = async (run: RunRecord): Promise<readonly Task[]> => {
+  /** ECS knows a stopped task for about an hour. A cluster is not deleted while there are tasks in it. */
+  const tasksOf = (run: RunRecord): Promise<readonly Task[]> =>
+    listed(run).catch(error => {
+      if (error instanceof ClusterNotFoundException) return [];
+      throw error;
+    });
+
+  const listed = async (run: RunRecord): Promise<readonly Task[]> => {
     const arns: string[] = [];
     // In this order: a task that is being stopped meanwhile is listed twice rather than never. No filter but the status
     // may go with `startedBy` (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html).

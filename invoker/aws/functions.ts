@@ -21,7 +21,7 @@ import { graceMs, heartbeatMs, leaseMs, pollMs } from './times.ts';
 export type Serve = (event: unknown, requestId: string) => Promise<unknown>;
 
 const now = Date.now;
-const maxQueued = 1000;
+const [maxQueued, maxQueuedPerUser] = [1000, 100];
 
 export function functionOf(settings: Settings, log: Log): Serve {
   switch (settings.function) {
@@ -52,6 +52,7 @@ function deployFunction(settings: DeploySettings, log: Log) {
     wake: wakeOf(settings, log),
     pollMs,
     maxQueued,
+    maxQueuedPerUser,
   });
   const verify = tokenVerifier(async () => (await policy.current()).policy.issuers, usualKeyTimes, now);
   return directDeploy({ operations, verify, policy, failed: failedIn(log) });

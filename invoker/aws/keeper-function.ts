@@ -9,7 +9,7 @@ import type { KeeperSettings } from './settings.ts';
 import { graceMs, leaseMs } from './times.ts';
 
 const now = Date.now;
-/** As many as one round can look after; what the account has no room for is tried again. */
+/** As many as one round can look after. */
 const workers = { plan: 100, apply: 50 };
 /** The longest that any worker has to claim its run. */
 const startMs = 300_000;
@@ -65,9 +65,9 @@ const launcherOf = (settings: KeeperSettings, ledger: Ledger, log: Log): Launche
       import('./fargate-launcher.ts'),
     ]);
     const platforms = {
-      ...(lambda && { lambda: lambdaLauncher({ client: await clients.lambda(), settings: lambda, now }) }),
+      ...(lambda && { lambda: lambdaLauncher({ client: await clients.lambda(), settings: lambda, now, graceMs }) }),
       ...(fargate && { fargate: fargateLauncher({ client: await clients.ecs(), settings: fargate, now, graceMs }) }),
     };
-    return awsLauncher({ platforms, policy, ledger, graceMs });
+    return awsLauncher({ platforms, policy, ledger, now, graceMs });
   });
 };

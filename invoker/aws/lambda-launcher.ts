@@ -1,26 +1,22 @@
 /** Starts workers as Lambda functions, which nobody can stop or look at: only time and the worker's own word end them. */
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import type { RunRecord } from '../run.ts';
-import { lambdaTimeoutMs } from '../worker-time.ts';
 import type { WorkerPlatform } from './launcher.ts';
 import { notStarted } from './not-started.ts';
+import { isOverByTime, lambdaStartMs as startMs } from './over-by-time.ts';
 import type { KeeperSettings } from './settings.ts';
 
 export interface LambdaLauncherParts {
   readonly client: LambdaClient;
   readonly settings: NonNullable<KeeperSettings['lambda']>;
   readonly now: () => number;
+  readonly graceMs: number;
 }
 
-/** Also the age at which Lambda drops an event that it could not deliver, as the module sets it. */
-const startMs = 60_000;
-/** Between the clocks of AWS and of the keeper. */
-const marginMs = 10_000;
-
-export function lambdaLauncher({ client, settings, now }: LambdaLauncherParts): WorkerPlatform {
-  const { perTenant } = settings;
+export function lambdaLauncher({ client, settings, now, graceMs }: LambdaLauncherParts): WorkerPlatform {
+  const { perTenant, concurrency } = settings;
   return {
     startMs,
+    room: concurrency,
 
     start: async (run, ticket, pool) => {
       const invoke = new InvokeCommand({
@@ -42,8 +38,6 @@ export function lambdaLauncher({ client, settings, now }: LambdaLauncherParts): 
     look: async ({ leaseUntil = 0 }) =>
       leaseUntil < now() ? { failed: `the function did not begin within ${startMs / 1000} s`, again: true } : undefined,
 
-    // 15 minutes after its claim a function is over, with everything that it started; one that claimed nothing has nothing.
-    settle: async ({ claimedAt, toldEnd }: RunRecord) =>
-      claimedAt === undefined || toldEnd === true || now() > claimedAt + lambdaTimeoutMs + marginMs,
+    settle: async run => isOverByTime(run, now(), graceMs),
   };
 }

@@ -9,17 +9,20 @@ import type { RunRecord } from '../run.ts';
 export type Pool = 'plan' | 'apply';
 
 /**
- * An apply, and a plan of a ref that may be applied: what is on such a ref was reviewed. So a plan of it does not share an
- * environment with one that anybody could have pushed, and neither does its apply. Any doubt is `plan`: a commit whose ref
- * is not known yet, and a name of which one reading may not be applied.
+ * An apply, and a plan that may be applied: what is planned for that was reviewed. So it does not share an environment with
+ * code that anybody could have pushed, and neither does its apply. Any doubt is `plan`: a commit whose ref is not known yet,
+ * a name of which one reading may not be applied, a ref of which the asker's token does not tell what an apply asks.
  */
-export function poolOf({ request, refs }: Pick<RunRecord, 'request' | 'refs'>, repository: Repository): Pool {
+export function poolOf(
+  { request, refs, asker }: Pick<RunRecord, 'request' | 'refs' | 'asker'>,
+  repository: Repository,
+): Pool {
   if (request.command === 'apply') return 'apply';
   const path = canonicalPath(request.path);
   const isReviewed =
     path.ok &&
     refs !== 'reachable' &&
     refs.length > 0 &&
-    refs.every(({ ref }) => mayBeApplied(repository, path.value, ref));
+    refs.every(({ ref }) => mayBeApplied(repository, path.value, ref, asker));
   return isReviewed ? 'apply' : 'plan';
 }

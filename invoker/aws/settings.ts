@@ -9,6 +9,8 @@ const arn = (service: string) =>
   Type.String({ pattern: `^arn:[a-z-]+:${service}:`, description: `an ARN of ${service}` });
 const name = Type.String({ minLength: 1, maxLength: 256 });
 
+const atLeastOne = Type.Integer({ minimum: 1 });
+
 const everywhere = { table: name, recordsKey: arn('kms') };
 const policy = Type.Object({ bucket: name, key: name }, closed);
 const plans = Type.Object({ bucket: name, key: arn('kms') }, closed);
@@ -39,6 +41,10 @@ const LambdaWorkersSchema = Type.Object(
     plan: arn('lambda'),
     apply: arn('lambda'),
     perTenant: Type.Boolean({ description: 'each run in an environment of its own' }),
+    concurrency: Type.Object(
+      { plan: Type.Optional(atLeastOne), apply: Type.Optional(atLeastOne) },
+      { ...closed, description: "of each pool; one that is left out has what is left of the account's" },
+    ),
   },
   closed,
 );

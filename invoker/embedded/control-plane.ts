@@ -46,7 +46,7 @@ export interface ControlPlaneOptions {
 const heartbeatMs = 1000;
 const pollMs = 50;
 const graceMs = 120_000;
-const maxQueued = 1000;
+const [maxQueued, maxQueuedPerUser] = [1000, 100];
 
 const HealthSchema = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]),
@@ -123,7 +123,17 @@ export async function startControlPlane(
     report: (event: string, run: RunRecord, words: string) => app.log.error({ event, run: run.id }, words),
   };
 
-  const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs, maxQueued });
+  const operations = deployOperations({
+    ledger,
+    logs,
+    policy,
+    seals: keys,
+    now,
+    wake,
+    pollMs,
+    maxQueued,
+    maxQueuedPerUser,
+  });
   await app.register(deployDoor({ operations, tokens, verify }));
   await app.register(auditDoor({ operations: auditOperations(ledger), tokens }));
   await app.register(

@@ -35,6 +35,8 @@ interface RunRow {
   readonly record: string;
 }
 
+type Queued = Awaited<ReturnType<Ledger['queued']>>;
+
 interface ReceiptRow {
   readonly receipt: string;
   readonly mac: string;
@@ -158,6 +160,19 @@ export function sqliteLedger({ database, keys, now }: SqliteLedgerParts): Ledger
       }
     },
     open: async () => all<RunRow>('select seq, version, record from runs where open = 1 order by seq').map(runOf),
+    openOf: async (repo, path) =>
+      all<RunRow>(
+        'select seq, version, record from runs where open = 1 and repo = ? and path = ? order by seq',
+        repo,
+        path,
+      ).map(runOf),
+    queued: async (user = '') =>
+      all<Queued>(
+        `select count(*) as "all", count(*) filter (where
+           (record ->> '$.asker.identity.issuer') || ':' || (record ->> '$.asker.identity.user') = ?) as own
+         from runs where open = 1 and state = 'queued'`,
+        user,
+      )[0] ?? { all: 0, own: 0 },
     list: async query => all<RunRow>(listSql(query), ...listValues(query)).map(runOf),
     receipt: async planId => all<ReceiptRow>('select * from receipts where plan_id = ?', planId).map(receiptOf)[0],
     receipts: async (repo, path, commit) =>

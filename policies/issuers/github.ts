@@ -39,15 +39,18 @@ const forms = {
 /** `merge_group` runs for code that is about to be merged, and is not yet. */
 const unmerged = /^(pull_request|merge_group)/;
 
-export const github = issuerKind(ClaimsSchema, { forms, project: 'repository_id' }, claims =>
-  ok({
-    // A token does not name its job: the attempt of the run and the workflow it was made in come closest.
-    job: [claims.run_id, claims.run_attempt, ...(claims.job_workflow_ref ? [claims.job_workflow_ref] : [])].join('/'),
-    user: claims.actor_id,
-    login: claims.actor,
-    project: claims.repository,
-    ...(unmerged.test(claims.event_name) ? {} : { ref: claims.ref }),
-    commit: claims.sha,
-    isMergeRequest: unmerged.test(claims.event_name),
-  }),
+export const github = issuerKind(
+  ClaimsSchema,
+  { forms, project: 'repository_id', ofRef: ['ref_protected', 'ref_type'] },
+  claims =>
+    ok({
+      // A token does not name its job: the attempt of the run and the workflow it was made in come closest.
+      job: [claims.run_id, claims.run_attempt, ...(claims.job_workflow_ref ? [claims.job_workflow_ref] : [])].join('/'),
+      user: claims.actor_id,
+      login: claims.actor,
+      project: claims.repository,
+      ...(unmerged.test(claims.event_name) ? {} : { ref: claims.ref }),
+      commit: claims.sha,
+      isMergeRequest: unmerged.test(claims.event_name),
+    }),
 );

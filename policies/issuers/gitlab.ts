@@ -48,27 +48,31 @@ const forms = {
 /** Pipelines that run code nobody has merged, whatever branch their token names. */
 const unmerged: ReadonlySet<string> = new Set(['merge_request_event', 'external_pull_request_event']);
 
-export const gitlab = issuerKind(ClaimsSchema, { forms, project: 'project_id' }, claims => {
-  const { project_id, job_project_id, ref, ref_type, ref_path, user_id, user_login, project_path, job_id, sha } =
-    claims;
-  // A fork's merge request may run here and name the branch of the project it wants to get into (gitlab#548165).
-  if (job_project_id !== undefined && job_project_id !== project_id)
-    return refuse(
-      'E_FORK_PIPELINE',
-      `the job runs in project ${job_project_id} for code of project ${project_id}: a fork's pipeline`,
-      'run it in a pipeline of a branch of the project itself',
-    );
-  const fullName = `${ref_type === 'tag' ? 'refs/tags' : 'refs/heads'}/${ref}`;
-  const isMergeRequest = unmerged.has(claims.pipeline_source);
-  if (ref_path !== undefined && ref_path !== fullName && !isMergeRequest)
-    return refuse('E_TOKEN_CLAIMS', 'claims `ref`, `ref_type` and `ref_path` do not name one ref');
-  return ok({
-    job: job_id,
-    user: user_id,
-    login: user_login,
-    project: project_path,
-    ref: fullName,
-    commit: sha,
-    isMergeRequest,
-  });
-});
+export const gitlab = issuerKind(
+  ClaimsSchema,
+  { forms, project: 'project_id', ofRef: ['ref_protected', 'ref_type'] },
+  claims => {
+    const { project_id, job_project_id, ref, ref_type, ref_path, user_id, user_login, project_path, job_id, sha } =
+      claims;
+    // A fork's merge request may run here and name the branch of the project it wants to get into (gitlab#548165).
+    if (job_project_id !== undefined && job_project_id !== project_id)
+      return refuse(
+        'E_FORK_PIPELINE',
+        `the job runs in project ${job_project_id} for code of project ${project_id}: a fork's pipeline`,
+        'run it in a pipeline of a branch of the project itself',
+      );
+    const fullName = `${ref_type === 'tag' ? 'refs/tags' : 'refs/heads'}/${ref}`;
+    const isMergeRequest = unmerged.has(claims.pipeline_source);
+    if (ref_path !== undefined && ref_path !== fullName && !isMergeRequest)
+      return refuse('E_TOKEN_CLAIMS', 'claims `ref`, `ref_type` and `ref_path` do not name one ref');
+    return ok({
+      job: job_id,
+      user: user_id,
+      login: user_login,
+      project: project_path,
+      ref: fullName,
+      commit: sha,
+      isMergeRequest,
+    });
+  },
+);

@@ -16,6 +16,8 @@ export interface IssuerKind {
   readonly forms: Readonly<Record<string, ClaimForm>>;
   /** The claim that says whose job it is: a rule that does not ask for it would trust every project of the issuer. */
   readonly project: string;
+  /** Claims that say what the ref of the job is: they speak of its code, whoever started it. */
+  readonly ofRef: readonly string[];
   /** From the payload of a token whose signature, issuer, audience and times are right. */
   readonly identify: (issuer: string, payload: unknown) => Result<Identity>;
 }
@@ -23,13 +25,14 @@ export interface IssuerKind {
 /** `facts` is asked only for claims that fit the schema; it may refuse what they mean. */
 export function issuerKind<Schema extends TSchema>(
   schema: Schema,
-  { forms, project }: Pick<IssuerKind, 'forms' | 'project'>,
+  { forms, project, ofRef }: Omit<IssuerKind, 'identify'>,
   facts: (claims: Static<Schema>) => Result<IdentityFacts>,
 ): IssuerKind {
   const claimsSchema = compiled(schema);
   return {
     forms,
     project,
+    ofRef,
     identify: (issuer, payload) => {
       if (!claimsSchema().Check(payload))
         return refuse('E_TOKEN_CLAIMS', wrongClaims(schema, claimsSchema().Errors(payload)));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { afterFailedStart, inWords } from '../../invoker/failed-start.ts';
+import type { NotStarted } from '../../invoker/ledger.ts';
 import { cancel, claim, finish, type RunRecord, start } from '../../invoker/run.ts';
 import { stateNames } from '../../policies/contract/run.ts';
 import { value } from '../support/value.ts';
@@ -9,7 +10,7 @@ const retryMs = 600_000;
 const throttled = { failed: 'throttled', again: true } as const;
 const restarted = (run: RunRecord, now: number) =>
   value(start(run, ticketHash, now, { worker: 'process', startMs: times.startMs }));
-const failing = (run: RunRecord, now = t0, notStarted: { failed: string; again?: true } = throttled) =>
+const failing = (run: RunRecord, now = t0, notStarted: NotStarted = throttled) =>
   afterFailedStart(run, run, notStarted, now, retryMs);
 
 describe('a start that failed and may go well later', () => {
@@ -46,6 +47,18 @@ describe('a start that failed and may go well later', () => {
       occupied: false,
       error: { code: 'E_WORKER_START', message: 'the worker could not be started, tried 2 times: throttled' },
     });
+  });
+});
+
+describe('a start that others crowded out', () => {
+  const crowded = { ...throttled, isCrowded: true } as const;
+
+  test('costs no patience: what fails after it is tried for as long as a first start', () => {
+    const late = t0 + 10 * retryMs;
+    const waiting = failing(startingRun(), late, crowded);
+    expect(waiting).toMatchObject({ state: 'queued', failedStarts: { count: 1, since: late, notBefore: late + 5000 } });
+    expect(failing(restarted(waiting, late), late + retryMs - 10_000).state).toBe('queued');
+    expect(failing(restarted(waiting, late), late + retryMs - 9999).state).toBe('failed');
   });
 });
 

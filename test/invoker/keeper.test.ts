@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Launcher } from '../../invoker/ledger.ts';
-import { refuse } from '../../policies/contract/error.ts';
+import { ok, refuse } from '../../policies/contract/error.ts';
 import type { Run, State } from '../../policies/contract/run.ts';
 import { type Plane, type PlaneOptions, testPlane, times, tokens } from './test-plane.ts';
 import { begin, claimRun, end, finished, must, planned, source, storePlan, workerOf } from './test-worker.ts';
@@ -238,8 +238,10 @@ test('a run that nothing here can run fails in the words of the launcher, and ho
   const { plane, submit, shown, state, ends } = await planeWith({
     launcher: stub => ({
       ...stub,
-      choose: async run =>
-        run.request.path === 'prod/vpc' ? refuse('E_WORKER_START', 'there are no such workers') : stub.choose(run),
+      choose: async (run, busy) =>
+        run.request.path === 'prod/vpc'
+          ? refuse('E_WORKER_START', 'there are no such workers')
+          : stub.choose(run, busy),
     }),
   });
   const [a, b] = [await submit(), await submit('prod/app')];
@@ -248,6 +250,39 @@ test('a run that nothing here can run fails in the words of the launcher, and ho
   expect([await state(b), (await plane.ledger.get(a))?.occupied]).toEqual(['starting', false]);
   expect(await ends(a)).toMatchObject([{ code: 'E_WORKER_START' }]);
   expect(plane.reports).toEqual([{ event: 'start-failed', run: a, words: 'there are no such workers' }]);
+});
+
+describe('a run that the launcher has no room for', () => {
+  /** One at a time, but for `prod/free`. */
+  const narrow = launcherWith({
+    choose: async ({ request }, busy) =>
+      request.path !== 'prod/free' && busy.length > 0 ? ok('later') : ok({ worker: 'process', startMs: times.startMs }),
+  });
+
+  test('waits for it in the queue, and takes none from others', async () => {
+    const { plane, submit, shown, started } = await planeWith({ launcher: narrow, workers: 2 });
+    const [a, b, c] = [await submit(), await submit('prod/app'), await submit('prod/free')];
+    await plane.round();
+    expect(started()).toEqual([a, c]);
+    expect(await plane.ledger.get(b)).toMatchObject({ state: 'queued', version: 0 });
+    for (const id of [a, c]) await end(plane, await claimRun(plane, id), { outcome: 'failed' });
+    expect([await shown(b), plane.reports]).toMatchObject([{ state: 'starting' }, []]);
+  });
+});
+
+test('a start that others crowded out is no failure, however often', async () => {
+  const { plane, submit, state } = await planeWith({
+    launcher: launcherWith({ look: async () => ({ failed: 'no room', again: true, isCrowded: true }) }),
+  });
+  const id = await submit();
+  for (let tries = 0; tries < 20; tries += 1) {
+    await plane.round();
+    expect(await state(id)).toBe('starting');
+    await plane.round();
+    expect(await state(id)).toBe('queued');
+    plane.clock.now += 60_000;
+  }
+  expect(plane.reports).toEqual([]);
 });
 
 describe('a worker that is not heard of', () => {
@@ -534,7 +569,7 @@ describe('one run that cannot be helped', () => {
         choose: async run => {
           tried.push(run.id);
           await cannot(run, fail);
-          return stub.choose(run);
+          return stub.choose(run, []);
         },
       }),
     });

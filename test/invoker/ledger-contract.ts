@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cleanReport } from '../../invoker/clean-report.ts';
 import type { Ledger } from '../../invoker/ledger.ts';
-import { type RunRecord, release } from '../../invoker/run.ts';
+import { type RunRecord, release, requeue } from '../../invoker/run.ts';
 import { newRunId } from '../../invoker/secret.ts';
 import { verifyChain } from '../../policies/audit-chain.ts';
 import type { AuditEntry, AuditEvent } from '../../policies/contract/audit-entry.ts';
 import type { Receipt } from '../../policies/contract/receipt.ts';
 import { receiptText } from '../../policies/receipt.ts';
+import { gitlabAsker } from '../support/asker.ts';
 import { commitA, commitB, onceFor, queuedRun, runIn, t0 } from './sample-run.ts';
 
 export interface LedgerUnderTest {
@@ -343,6 +344,32 @@ export function ledgerContract(name: string, make: () => Promise<LedgerUnderTest
       expect(await ids()).toEqual([a.id, b.id, c.id]);
       await next(release(lost));
       expect(await ids()).toEqual([a.id, c.id]);
+    });
+
+    test('openOf has of these the runs of one stack', async () => {
+      const [a, b, c] = [await create(), await create(queuedRun({ path: 'prod/app' })), await create()];
+      await create({ ...queuedRun(), repo: 'another' });
+      const ids = async (path = 'prod/vpc') => (await ledger.openOf('infra-live', path)).map(({ id }) => id);
+      expect([await ids(), await ids('prod/app'), await ids('prod')]).toEqual([[a.id, c.id], [b.id], []]);
+      const lost = await next({ ...runIn('lost'), id: a.id, version: 0, seq: a.seq });
+      expect(await ledger.openOf('infra-live', 'prod/vpc')).toEqual([lost, c]);
+      await next(release(lost));
+      expect(await ids()).toEqual([c.id]);
+    });
+
+    test('queued counts the runs that wait, and those of one user', async () => {
+      const by = (user: string) => ({ ...queuedRun(), asker: gitlabAsker({ user_id: user }) });
+      const [a] = [await create(by('7')), await create(by('7')), await create(by('8')), await create()];
+      const counts = async () =>
+        Promise.all(['gitlab:7', 'gitlab:8', 'gitlab', undefined].map(user => ledger.queued(user)));
+      const told = (all: number, ...own: number[]) => own.map(count => ({ all, own: count }));
+      expect(await counts()).toEqual(told(4, 2, 1, 0, 0));
+      const started = await next({ ...runIn('starting'), id: a.id, seq: a.seq, asker: a.asker, version: 0 });
+      expect(await counts()).toEqual(told(3, 1, 1, 0, 0));
+      const again = await next(requeue(started, { count: 1, since: t0, notBefore: t0 }, t0));
+      expect(await counts()).toEqual(told(4, 2, 1, 0, 0));
+      await next({ ...again, state: 'canceled' });
+      expect(await counts()).toEqual(told(3, 1, 1, 0, 0));
     });
 
     test('list has the newest first, as many as asked for, and only what matches', async () => {

@@ -113,7 +113,11 @@ async function answers(ledger: Ledger, history: readonly Happening[]): Promise<u
   const listed = await Promise.all(lists.map(query => ledger.list({ ...query, limit: 100 })));
   const trail = await ledger.audit(0, 1000);
   const asked = await Promise.all(requestIds.map(id => ledger.asked(onceFor('deploy token', id))));
-  return [...told, named([await ledger.open(), listed, stacks, trail, asked]), verifyChain(trail).ok];
+  const waiting = [
+    await ledger.queued(undefined),
+    ...(await Promise.all(paths.map(path => ledger.openOf('infra-live', path)))),
+  ];
+  return [...told, named([await ledger.open(), waiting, listed, stacks, trail, asked]), verifyChain(trail).ok];
 }
 
 describe.skipIf(requires('aws'))('the ledgers on sqlite and on DynamoDB', () => {

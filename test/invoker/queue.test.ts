@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nextStarts, pathOf, place } from '../../invoker/queue.ts';
+import { firstInLine, hasRoom, holds, pathOf, place, type Room } from '../../invoker/queue.ts';
 import type { RunRecord } from '../../invoker/run.ts';
 import { isLive, stateNames } from '../../policies/contract/run.ts';
 import { runIn, type Sample, t0 } from './sample-run.ts';
@@ -9,7 +9,13 @@ const run = (id: string, path: string, state: RunRecord['state'] = 'queued', sam
   runIn(state, { ...sample, id, path });
 const ids = (runs: readonly RunRecord[]) => runs.map(({ id }) => id);
 
-describe('nextStarts', () => {
+/** As the keeper does where every start goes well. */
+function nextStarts(runs: readonly RunRecord[], room: Room, now: number): RunRecord[] {
+  const busy = runs.filter(holds);
+  return firstInLine(runs, now).filter(one => hasRoom(room, busy, one) && busy.push(one) > 0);
+}
+
+describe('what starts next', () => {
   test('starts the first of each path, in arrival order', () => {
     const runs = [run('a', 'prod/vpc'), run('b', 'prod/app'), run('c', 'prod/vpc')];
     expect(ids(nextStarts(runs, 9, t0))).toEqual(['a', 'b']);

@@ -4,7 +4,7 @@ import type { Identity } from '../../policies/contract/identity.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
 import type { Created } from '../../policies/contract/run.ts';
 import { commitA } from './sample-run.ts';
-import { type Answer, type ErrorAnswer, type Plane, testPlane } from './test-plane.ts';
+import { type Answer, type ErrorAnswer, type Plane, type PlaneOptions, testPlane } from './test-plane.ts';
 
 const project = 'identity: {project_id: "20"}';
 export const jobsPolicy = `version: 1
@@ -50,9 +50,10 @@ export interface Jobs {
   readonly refused: (bearer: string, request?: Partial<RequestBody>) => Promise<readonly [number, string | undefined]>;
 }
 
-export async function jobsPlane(policy = jobsPolicy): Promise<Jobs> {
+export async function jobsPlane(policy = jobsPolicy, options: PlaneOptions = {}): Promise<Jobs> {
   const bearers = new Map<string, Bearer>();
   const plane = await testPlane({
+    ...options,
     policy,
     verify: async token => {
       const who = bearers.get(token) ?? 'E_TOKEN_SIGNATURE';

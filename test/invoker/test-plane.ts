@@ -64,6 +64,7 @@ export interface ErrorAnswer {
 export interface PlaneOptions {
   readonly policy?: string;
   readonly maxQueued?: number;
+  readonly maxQueuedPerUser?: number;
   readonly workers?: Room;
   /** Instead of asking the policy's issuers for their keys. */
   readonly verify?: VerifyToken;
@@ -116,7 +117,13 @@ interface Sent {
 }
 
 export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
-  const { policy: text = openPolicy, maxQueued = 100, workers = 4, cleaningMs = Infinity } = options;
+  const {
+    policy: text = openPolicy,
+    maxQueued = 100,
+    maxQueuedPerUser = 100,
+    workers = 4,
+    cleaningMs = Infinity,
+  } = options;
   const clock = { now: t0 };
   const now = () => clock.now;
   const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
@@ -146,7 +153,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   };
   const logged: string[] = [];
   const app = buildApp({ stream: { write: line => logged.push(line) } });
-  const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs: 100, maxQueued });
+  const queue = { maxQueued, maxQueuedPerUser };
+  const operations = deployOperations({ ledger, logs, policy, seals: keys, now, wake, pollMs: 100, ...queue });
   await app.register(deployDoor({ operations, tokens, verify }));
   await app.register(auditDoor({ operations: auditOperations(ledger), tokens }));
   await app.register(

@@ -265,9 +265,9 @@ describe('a denial', () => {
 });
 
 describe('mayBeApplied', () => {
-  const asks = (rules: readonly RuleFile[], ref = 'refs/heads/main', path = 'prod') => {
+  const asks = (rules: readonly RuleFile[], { ref = 'refs/heads/main', path = 'prod', asker = gitlabAsker() } = {}) => {
     const [repository] = policyOf(rules).repositories.values();
-    return repository && mayBeApplied(repository, value(canonicalPath(path)), value(fullRef(ref)));
+    return repository && mayBeApplied(repository, value(canonicalPath(path)), value(fullRef(ref)), asker);
   };
   const forOne = { issuer: 'gitlab', project_id: 20 };
 
@@ -283,8 +283,31 @@ describe('mayBeApplied', () => {
     expect(asks([{ allow: ['plan'], refs: ['refs/heads/**'], paths: ['**'] }])).toBe(false);
     expect(asks([...generous(forOne), { deny: ['apply'] }])).toBe(false);
     expect(asks([{ deny: ['apply'], identity: forOne }])).toBe(false);
-    expect(asks(generous(), 'refs/merge-requests/7/head')).toBe(false);
+    expect(asks(generous(), { ref: 'refs/merge-requests/7/head' })).toBe(false);
     expect(asks([{ ...generous()[0], paths: ['lab'] }])).toBe(false);
+  });
+
+  describe('where an apply must be from a protected ref', () => {
+    const rules = generous({ ...forOne, ref_protected: true, user_access_level: 'owner', environment: 'prod' });
+    const denied = [...generous(forOne), { deny: ['apply'], identity: { issuer: 'gitlab', ref_protected: false } }];
+
+    test.each<[string, boolean, Asker, string?]>([
+      ['a job on such a ref, whoever started it and whatever for', true, gitlabAsker({ environment: undefined })],
+      ['a job on another', false, gitlabAsker({ ref_protected: 'false' })],
+      ['a job on such a ref that plans another', false, gitlabAsker(), 'refs/heads/feature'],
+      [
+        'a job of another project, where the ref of that name is protected',
+        false,
+        gitlabAsker({ project_id: '21', job_project_id: '21' }),
+      ],
+      ['a job for a merge request', false, gitlabAsker({ pipeline_source: 'merge_request_event' })],
+      ['a job of another issuer', false, gitlabAsker({}, [], 'other')],
+      ['a token that says nothing of its ref', false, nobodyInParticular],
+    ])('%s: %s', (_, holds, asker, ref = 'refs/heads/main') => {
+      expect(asks(rules, { asker, ref })).toBe(holds);
+      const isElsewhere = asker.identity?.claims.project_id === '21' || asker.identity?.issuer === 'other';
+      expect(asks(denied, { asker, ref })).toBe(holds || isElsewhere);
+    });
   });
 });
 

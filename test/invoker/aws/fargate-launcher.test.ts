@@ -221,6 +221,14 @@ describe('a task whose run is over', () => {
   });
 });
 
+test('tasks are gone with their cluster', async () => {
+  const [silent, waiting] = [lost(await launched()), startedRun()];
+  ecs.vanish();
+  now = t0 + 600_001;
+  expect(await platform.settle(silent)).toBe(true);
+  expect(await platform.look(waiting)).toMatchObject({ failed: 'there is no task of this run', again: true });
+});
+
 launcherContract('Fargate', async () => {
   const launcher = () => launcherOn({ fargate: on() });
   return {

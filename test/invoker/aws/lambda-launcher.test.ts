@@ -7,7 +7,7 @@ import { value } from '../../support/value.ts';
 import { launcherContract, lost, told } from '../launcher-contract.ts';
 import { queuedRun, t0 } from '../sample-run.ts';
 import { type AwsAnswer, type AwsEndpoint, awsEndpoint } from './aws-endpoint.ts';
-import { launcherOn } from './pools.ts';
+import { graceMs, launcherOn } from './pools.ts';
 
 const [plan, apply] = ['plan', 'apply'].map(
   name => `arn:aws:lambda:eu-west-1:111111111111:function:infra-deployer-${name}:live`,
@@ -18,7 +18,12 @@ let aws: AwsEndpoint;
 let now: number;
 let platform: WorkerPlatform;
 const on = (perTenant = true) =>
-  lambdaLauncher({ client: new LambdaClient(aws.client), settings: { plan, apply, perTenant }, now: () => now });
+  lambdaLauncher({
+    client: new LambdaClient(aws.client),
+    settings: { plan, apply, perTenant, concurrency: { plan: 40 } },
+    now: () => now,
+    graceMs,
+  });
 
 beforeEach(async () => {
   now = t0;

@@ -4,6 +4,7 @@ import type { Launcher } from '../../../invoker/ledger.ts';
 import type { PolicySource } from '../../../invoker/policy-source.ts';
 import type { RunRecord } from '../../../invoker/run.ts';
 import { parseAllowlist } from '../../../policies/parse.ts';
+import { t0 } from '../sample-run.ts';
 
 const text = (stacks: string) => `version: 1
 repositories:
@@ -27,7 +28,11 @@ export const graceMs = 120_000;
 
 export function launcherOn(
   platforms: AwsLauncherParts['platforms'],
-  { policy = policyWith(), past = [] }: { policy?: PolicySource; past?: readonly RunRecord[] } = {},
+  {
+    policy = policyWith(),
+    past = [],
+    now = () => t0,
+  }: { policy?: PolicySource; past?: readonly RunRecord[]; now?: () => number } = {},
 ): Launcher {
-  return awsLauncher({ platforms, policy, ledger: { list: async () => past }, graceMs });
+  return awsLauncher({ platforms, policy, ledger: { list: async () => past }, now, graceMs });
 }

@@ -11,6 +11,8 @@ export interface ScriptedEcs extends AwsEndpoint {
   readonly become: (change: Partial<Task>) => void;
   /** Tasks are there, but not in lists yet. */
   readonly lag: (isBehind: boolean) => void;
+  /** The cluster is deleted. */
+  readonly vanish: () => void;
   /** The next request for a task is answered so. */
   readonly refuseNext: (answer: AwsAnswer | 'cut') => void;
   readonly stops: () => readonly AwsCall[];
@@ -19,7 +21,7 @@ export interface ScriptedEcs extends AwsEndpoint {
 export async function scriptedEcs(): Promise<ScriptedEcs> {
   const requests: RunTaskRequest[] = [];
   const tasks: Task[] = [];
-  let isBehind = false;
+  let [isBehind, isGone] = [false, false];
   let refusal: AwsAnswer | 'cut' | undefined;
 
   const runTask = (request: RunTaskRequest): AwsAnswer | undefined => {
@@ -40,6 +42,7 @@ export async function scriptedEcs(): Promise<ScriptedEcs> {
 
   const answer = ({ operation, body }: AwsCall): AwsAnswer | undefined => {
     const asked = body as { startedBy?: string; desiredStatus?: string; tasks?: string[]; task?: string };
+    if (isGone) return { error: 'ClusterNotFoundException', body: { message: 'Cluster not found.' } };
     switch (operation) {
       case 'RunTask':
         return runTask(body as RunTaskRequest);
@@ -72,6 +75,9 @@ export async function scriptedEcs(): Promise<ScriptedEcs> {
     },
     lag: value => {
       isBehind = value;
+    },
+    vanish: () => {
+      isGone = true;
     },
     refuseNext: value => {
       refusal = value;

@@ -20,6 +20,15 @@ test('may tell the worker door of a cache', () => {
   expect(() => readSettings(JSON.stringify({ ...told, providerCache: {} }))).toThrow(/bucket/);
 });
 
+test('reads how many functions may work at once, each pool where it says so', () => {
+  const lambda = { plan: 'arn:aws:lambda:p', apply: 'arn:aws:lambda:a', perTenant: true };
+  const keeper = { function: 'keeper', table: 't', recordsKey: key, policy, plans: { bucket: 'plans', key } };
+  const told = (concurrency: object) =>
+    JSON.stringify({ ...keeper, auditBucket: 'audit', logGroup: '/runs', lambda: { ...lambda, concurrency } });
+  expect(readSettings(told({ plan: 40 }))).toMatchObject({ lambda: { concurrency: { plan: 40 } } });
+  expect(() => readSettings(told({ plan: 40, apply: 0 }))).toThrow('apply');
+});
+
 test.each([
   ['nothing', undefined, /INFRA_DEPLOYER_SETTINGS/],
   ['no JSON', '{', /INFRA_DEPLOYER_SETTINGS: /],

@@ -40,6 +40,24 @@ describe('a run that is asked for', () => {
     expect(third.run).toMatchObject({ position: 1, ahead: [first.run.id] });
   });
 
+  test('is shown, and its log, without reading the runs of other paths', async () => {
+    const reads: string[] = [];
+    plane = await testPlane({
+      ledger: real => ({
+        ...real,
+        open: () => Promise.reject(new Error('every run that waits would be read')),
+        openOf: async (repo, path) => {
+          reads.push(path);
+          return real.openOf(repo, path);
+        },
+      }),
+    });
+    const { run } = await plane.submit();
+    expect(await plane.shown(run.id)).toMatchObject({ position: 0 });
+    expect((await plane.ask('GET', `/v1/runs/${run.id}/logs`, { token: tokens.deploy })).status).toBe(200);
+    expect(new Set(reads)).toEqual(new Set(['prod/vpc']));
+  });
+
   test('is refused while too many wait', async () => {
     plane = await testPlane({ maxQueued: 1 });
     await plane.submit();

@@ -37,6 +37,18 @@ describe('a run that a job asks for with its ID token', () => {
     for (const event of trail) expect(event).toMatchObject({ run: id, caller, user: 'gitlab:7' });
   });
 
+  test('is refused while too many of the same user wait, of whatever jobs; those of others are not', async () => {
+    jobs = await jobsPlane(jobsPolicy, { maxQueuedPerUser: 2 });
+    await jobs.accepted(jobs.tokenOf(anna));
+    await jobs.accepted(jobs.tokenOf({ ...anna, job: '304' }));
+    const third = jobs.tokenOf({ ...anna, job: '305' });
+    expect(await jobs.refused(third)).toEqual([429, 'E_BUSY']);
+    await jobs.accepted(jobs.tokenOf(ben));
+    for (let more = 0; more < 3; more += 1) await jobs.plane.submit();
+    await jobs.plane.round();
+    await jobs.accepted(third);
+  });
+
   test('never has the token itself in ledger, audit trail or log', async () => {
     await jobs.accepted(token);
     const everything = JSON.stringify([await plane.ledger.list({ limit: 9 }), await plane.trail()]) + plane.log();
