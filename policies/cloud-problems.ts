@@ -10,17 +10,26 @@ export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): 
       ? ['nobody could ask: there are no issuers; fix: add `issuers`, or `trust_invoker: true`']
       : [];
   return nobody.concat(
-    [...repositories.values()].flatMap(repository => [...filesOf(repository), ...roleProblems(repository)]),
+    [...repositories.values()].flatMap(repository => [...placesOf(repository), ...roleProblems(repository)]),
   );
 }
 
-const filesOf = ({ name, url, deployKey, modules, stacks }: Repository): string[] => [
+const placesOf = ({ name, url, deployKey, modules, stacks }: Repository): string[] => [
   ...(url.startsWith('/') ? [`the url of ${quote(name)} is a path of this machine; fix: give its ssh url`] : []),
-  ...[deployKey, ...modules.map(module => module.deployKey)]
-    .filter(key => key?.startsWith('file:'))
-    .map(() => `a deploy key of ${quote(name)} is a file; fix: put it into Secrets Manager and give its ARN`),
+  ...[deployKey, ...modules.map(module => module.deployKey)].flatMap(key =>
+    secretProblems(key, `a deploy key of ${quote(name)}`),
+  ),
   ...stacks
     .flatMap(({ settings: { plan, apply } }) => [...(plan?.envSecrets ?? []), ...(apply?.envSecrets ?? [])])
-    .filter(({ secret }) => secret.startsWith('file:'))
-    .map(one => `${quote(one.name)} of ${quote(name)} is in a file; fix: put it into Secrets Manager and give its ARN`),
+    .flatMap(one => secretProblems(one.secret, `${quote(one.name)} of ${quote(name)}`)),
 ];
+
+/** Of what is no secret of AWS, or is not named by its whole ARN: the text becomes what a session may read, as it is. */
+function secretProblems(place: string | undefined, what: string): string[] {
+  if (place === undefined) return [];
+  if (place.startsWith('file:')) return [`${what} is in a file; fix: put it into Secrets Manager and give its ARN`];
+  if (/-[A-Za-z0-9]{6}$/.test(place)) return [];
+  return [
+    `${what} is named without the six characters that Secrets Manager adds to a name; fix: give the ARN as \`aws secretsmanager describe-secret\` prints it`,
+  ];
+}

@@ -11,7 +11,7 @@ export interface Usage {
   readonly threads?: number;
   readonly diskBytes?: number;
   /** Why what it has written cannot be counted. */
-  readonly uncounted?: 'too many files' | 'hidden files';
+  readonly uncounted?: 'too many files' | 'hidden files' | 'hidden processes';
   readonly outputBytes?: number;
 }
 
@@ -32,6 +32,7 @@ export function overLimit(usage: Usage, limits: Limits): Problem | undefined {
   if (uncounted === 'too many files')
     return over(`has more than ${mostFiles.toLocaleString('en')} files and directories`);
   if (uncounted === 'hidden files') return over('has directories that nobody can look into');
+  if (uncounted === 'hidden processes') return over('has processes that nobody can look into');
   if (outputBytes > limits.outputMb * megabyte) return over(`printed more than ${limits.outputMb} MiB`, 'output_mb');
   return undefined;
 }

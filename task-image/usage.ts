@@ -45,7 +45,10 @@ export function watch({ processes, places, outputFile, limits, exceeded }: Watch
   });
   void keepLooking(async () => {
     const { diskBytes = 0, ...written } = await writtenTo(places);
-    return { ...written, diskBytes: diskBytes + (await namelessBytes(processes().map(({ pid }) => pid))) };
+    const nameless = await namelessBytes(processes().map(({ pid }) => pid));
+    return nameless === 'hidden'
+      ? { uncounted: 'hidden processes', ...written }
+      : { ...written, diskBytes: diskBytes + nameless };
   });
   return () => {
     ended = true;

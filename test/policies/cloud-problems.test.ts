@@ -45,6 +45,17 @@ test('refuses what lies on the machine', () => {
   );
   const modules = [{ url: 'git@gitlab.example.com:a/m.git', deploy_key: 'file:/k', known_hosts }];
   expect(problemsOf({ ...remote, deploy_key: 'file:/k', modules })).toEqual(
-    Array(2).fill('a deploy key of `infra` is a file; fix: put it into Secrets Manager and give its ARN'),
+    Array(2).fill('a deploy key of `infra` is in a file; fix: put it into Secrets Manager and give its ARN'),
   );
+});
+
+test('refuses a secret without the six characters at the end of its ARN', () => {
+  const short = secret.slice(0, -'-AbCdEf'.length);
+  const env_secrets = { A_TOKEN: { secret: short, key: 'a' } };
+  const words =
+    'is named without the six characters that Secrets Manager adds to a name; fix: give the ARN as `aws secretsmanager describe-secret` prints it';
+  expect(problemsOf({ ...remote, deploy_key: short, stacks: [{ paths: ['**'], plan: { env_secrets } }] })).toEqual([
+    `a deploy key of \`infra\` ${words}`,
+    `\`A_TOKEN\` of \`infra\` ${words}`,
+  ]);
 });

@@ -128,7 +128,7 @@ test('what a directory hides counts as too much', async () => {
   else expect(uncounted).toBe('hidden files');
 });
 
-test('more files than can be counted count as too much', async () => {
+test('more files than can be counted count as too much', { timeout: 60_000 }, async () => {
   const directory = temporaryDirectory('many');
   execFileSync('perl', ['-e', 'open F, ">first"; close F; link "first", "x$_" for 1 .. 30_000'], { cwd: directory });
   expect((await writtenTo([directory])).diskBytes).toBeLessThan(10_000_000);

@@ -47,6 +47,7 @@ tell root $(touch /opt/x 2>&1)
 tell setuid none $(find / -xdev -perm /6000 -type f 2>/dev/null)
 setsid sleep ${asleep} >/dev/null 2>&1 &
 touch /tmp/left
+mkdir -p /tmp/closed/inner && touch /tmp/closed/inner/file && chmod 0 /tmp/closed/inner /tmp/closed
 exit 1
 `;
 
