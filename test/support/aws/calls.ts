@@ -17,6 +17,8 @@ export interface Fault {
   /** Only of a resource whose ARN ends like this; any, where nothing is said. */
   readonly on?: string;
   readonly delayMs?: number;
+  /** Nothing happens before this. */
+  readonly held?: Promise<void>;
   /** An error as AWS sends it, e.g. `{code: 'ThrottlingException', status: 400}`. */
   readonly error?: { readonly code: string; readonly status: number; readonly message?: string };
   /** A successful answer in JSON, e.g. of RunTask without room: `{tasks: [], failures: [{reason: 'RESOURCE:CPU'}]}`. */

@@ -93,6 +93,7 @@ export async function startFront({ world, moto, maxSessionSeconds, now = Date.no
     calls.push({ principal, action: ruling.operation, resource, allowed });
     const fault = faults.take(ruling.operation, resource);
     if (fault?.delayMs !== undefined) await pause(fault.delayMs);
+    await fault?.held;
     if (fault?.error)
       return failed(request, fault.error.status, fault.error.code, fault.error.message ?? fault.error.code);
     return fault?.answer === undefined ? ruling.respond() : jsonResponse(200, fault.answer);
