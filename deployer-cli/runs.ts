@@ -1,7 +1,8 @@
 /** The sub-commands about runs that are there already. */
-import { yellow } from './colour.ts';
+import { dim, yellow } from './colour.ts';
 import { exitCodeOfRun } from './exit-code.ts';
 import { done, fail, type Outcome } from './failure.ts';
+import { isFunction } from './function-address.ts';
 import type { Ending, Invocation } from './invocation.ts';
 import { commandLine } from './paste.ts';
 import { explained } from './render.ts';
@@ -58,13 +59,15 @@ export const logs = (invocation: Invocation): Promise<Ending> =>
     if (!timeout.ok) return { data: {}, failure: timeout.failure };
     const isFollowed = given.has('follow');
     const lines: unknown[] = [];
+    let isSilent = true;
     const keep = async (...asked: Parameters<Transport['logs']>) => {
       const answer = await transport.logs(...asked);
-      if (answer.ok) lines.push(...answer.value.lines);
+      if (answer.ok && answer.value.lines.length > 0) isSilent = false;
+      if (answer.ok && screen.isJson) lines.push(...answer.value.lines);
       return answer;
     };
     const { run, failure } = await watch({
-      transport: screen.isJson ? { logs: keep } : transport,
+      transport: { logs: keep },
       id,
       screen,
       verbose: true,
@@ -73,6 +76,9 @@ export const logs = (invocation: Invocation): Promise<Ending> =>
     });
     const data = { ...(run ? { run } : {}), ...(screen.isJson ? { lines } : {}) };
     if (!run?.endedAt) return failure ? { data, failure } : { data };
+    // To a function of AWS it looks the same whether there was no output, or the ledger does not have it any more.
+    if (isSilent && run.startedAt !== undefined && isFunction(given.get('server')?.value ?? ''))
+      screen.line(dim(`… no output here: what is older than two weeks is in CloudWatch Logs, stream ${id}`));
     if (!isFollowed) {
       // To have read the log of a run that failed is no failure.
       for (const line of failure ? explained(failure) : []) screen.line(line);

@@ -50,7 +50,10 @@ export function principalOf(secret: string | undefined, tokens: Tokens): Princip
 export async function askerOf(secret: string | undefined, tokens: Tokens, verify: VerifyToken): Promise<Result<Who>> {
   if (secret !== undefined && isIdToken(secret)) return jobOf(secret, verify);
   const principal = principalOf(secret, tokens);
-  return principal.kind === 'deploy' ? ok({ caller: principal.caller }) : { ok: false, problem: unauthenticated };
+  if (principal.kind === 'deploy') return ok({ caller: principal.caller });
+  const fix =
+    'send `authorization: Bearer …` with the token of `server.json` in the data directory (INFRA_DEPLOYER_TOKEN), or with an ID token of an issuer of the policy (INFRA_DEPLOYER_ID_TOKEN)';
+  return { ok: false, problem: { ...unauthenticated, fix } };
 }
 
 /** Whoever an ID token says. */
@@ -77,8 +80,5 @@ export async function mayRead(
 export const mayCancel: typeof mayRead = async (principal, run, seals, now) =>
   principal.kind !== 'audit' && mayRead(principal, run, seals, now);
 
-export const unauthenticated: Problem = {
-  code: 'E_UNAUTHENTICATED',
-  message: 'no token that is known here',
-  fix: 'send `authorization: Bearer …` with the token of `server.json` in the data directory (INFRA_DEPLOYER_TOKEN), or with an ID token of an issuer of the policy (INFRA_DEPLOYER_ID_TOKEN)',
-};
+/** Each door knows what it wants to be shown: a worker has no use for where a caller's token lies. */
+export const unauthenticated: Problem = { code: 'E_UNAUTHENTICATED', message: 'no token that is known here' };

@@ -8,8 +8,8 @@ import { auditEvent } from './audit-event.ts';
 import { unauthenticated } from './bearer.ts';
 import { beginning } from './beginning.ts';
 import { DoorError, orThrow } from './errors.ts';
-import { claim, deny } from './run.ts';
-import { digestOf, newSecret, sameSecret } from './secret.ts';
+import { awaits, claim, deny } from './run.ts';
+import { digestOf, newSecret, tokenOf } from './secret.ts';
 import { update } from './update.ts';
 import type { WorkerDoorParts } from './worker-operations.ts';
 import { longestRunMs } from './worker-time.ts';
@@ -29,11 +29,12 @@ export function claiming(parts: WorkerDoorParts): (asked: Static<typeof ClaimSch
     throw new DoorError(problem);
   };
 
-  return async ({ run: id, ticket }) => {
-    const token = `${id}.${newSecret()}`;
+  // Told again with the same nonce before anything else was heard of the worker, a claim is answered again.
+  return async ({ run: id, ticket, nonce = newSecret() }) => {
+    const token = tokenOf(id, ticket, nonce);
+    const hashes = { ticket: digestOf(ticket), token: digestOf(token) };
     const run = await ledger.get(id);
-    if (run?.ticketHash === undefined || !sameSecret(digestOf(ticket), run.ticketHash))
-      throw new DoorError(unauthenticated);
+    if (run === undefined || !awaits(run, hashes, now())) throw new DoorError(unauthenticated);
     const repository = await allowed(run);
     if (!repository.ok) return denied(id, repository.problem);
     const session = await credentials.ofSource(run, repository.value);
@@ -41,7 +42,6 @@ export function claiming(parts: WorkerDoorParts): (asked: Static<typeof ClaimSch
     const path = orThrow(canonicalPath(run.request.path));
     const { minutes, binary } = stackSettings(repository.value, path);
     const deadlineMs = Math.min(minutes * 60_000, longestRunMs(run.worker, graceMs));
-    const hashes = { ticket: run.ticketHash, token: digestOf(token) };
     const claimed = orThrow(
       await update(
         ledger,
@@ -63,7 +63,7 @@ export function claiming(parts: WorkerDoorParts): (asked: Static<typeof ClaimSch
       ...(session.value === undefined ? {} : { session: session.value }),
       leaseMs,
       heartbeatMs,
-      deadlineMs,
+      deadlineMs: Math.max(0, (claimed.deadline ?? 0) - now()),
       graceMs,
     };
   };

@@ -1,17 +1,24 @@
 /** The audit door by direct invocation: whoever the platform lets invoke it reads everything, and changes nothing. */
 import { bodyReader } from '../policies/body.ts';
-import { type AuditOperations, AuditQuerySchema, RunQuerySchema } from './audit-operations.ts';
+import {
+  AuditCheckSchema,
+  type AuditOperations,
+  AuditQuerySchema,
+  RunQuerySchema,
+  type VerifyAudit,
+} from './audit-operations.ts';
 import { readLogsQuery, readRunId } from './direct-deploy.ts';
 import { type DirectDoorParts, directDoor } from './direct-door.ts';
 import { orThrow } from './errors.ts';
 import type { RunReading } from './run-reading.ts';
 
 export interface DirectAuditParts extends Pick<DirectDoorParts, 'failed'> {
-  readonly operations: AuditOperations & Pick<RunReading, 'getRun' | 'getLogs'>;
+  readonly operations: AuditOperations & Pick<RunReading, 'getRun' | 'getLogs'> & { readonly verifyAudit: VerifyAudit };
 }
 
 const readRunQuery = bodyReader(RunQuerySchema);
 const readAuditQuery = bodyReader(AuditQuerySchema);
+const readAuditCheck = bodyReader(AuditCheckSchema);
 const auditor = { kind: 'audit', caller: 'audit door' } as const;
 
 export const directAudit = ({ operations, failed }: DirectAuditParts) => {
@@ -22,6 +29,7 @@ export const directAudit = ({ operations, failed }: DirectAuditParts) => {
     operations: {
       listRuns: read(request => operations.listRuns(orThrow(readRunQuery(request)))),
       listAudit: read(request => operations.listAudit(orThrow(readAuditQuery(request)))),
+      verifyAudit: read(request => operations.verifyAudit(orThrow(readAuditCheck(request)))),
       getRun: read(async request => operations.getRun(orThrow(readRunId(request)).id, auditor)),
       getLogs: read(async request => {
         const { id, cursor } = orThrow(readLogsQuery(request));

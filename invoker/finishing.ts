@@ -1,4 +1,5 @@
 /** A worker tells how its run has ended: a plan that may be applied leaves its receipt, signed in the same transaction. */
+import type { Repository } from '../policies/allowlist.ts';
 import type { Finish } from '../policies/contract/worker.ts';
 import { auditEvent } from './audit-event.ts';
 import { cleanReport } from './clean-report.ts';
@@ -18,16 +19,22 @@ export function finishing({ ledger, plans, policy, now, wake }: WorkerDoorParts)
     return { ...(counts ? { counts } : {}), ...(changes ? { changes } : {}) };
   };
 
-  return async ({ id, state }: RunRecord, told: Finish, heard: Heard): Promise<void> => {
+  /** Undefined where no plan is kept. A run whose repository has left the policy ends as it says; its plan is of no use. */
+  const repositoryOfPlan = async (run: RunRecord, { outcome }: Finish): Promise<Repository | undefined> => {
+    // INVARIANT: only a plan that is to be kept asks for more than the ledger. An apply that is over ends as it says
+    // whatever else cannot be read just then, while a plan is told again until its receipt can be made.
+    const isKept = run.request.command === 'plan' && run.keepPlan && run.upload !== undefined;
+    if (!isKept || outcome !== 'succeeded' || !(await plans.has(run.id))) return undefined;
+    return (await policy.current()).policy.repositories.get(run.repo);
+  };
+
+  return async (asking: RunRecord, told: Finish, heard: Heard): Promise<void> => {
+    const { id } = asking;
     const report = cleanReport(told);
     // A finish that is told twice was recorded the first time.
-    if (state === report.outcome) return;
-    const [isStored, inForce] = await Promise.all([plans.has(id), policy.current()]);
-    // A run of a repository that has left the policy ends as it says, but its plan is of no use to anybody.
-    const receiptFor = (run: RunRecord) => {
-      const repository = inForce.policy.repositories.get(run.repo);
-      return isStored && repository ? receiptOf(repository, run, report, now()) : undefined;
-    };
+    if (asking.state === report.outcome) return;
+    const repository = await repositoryOfPlan(asking, report);
+    const receiptFor = (run: RunRecord) => repository && receiptOf(repository, run, report, now());
     await heard(
       id,
       async run => {

@@ -1,4 +1,4 @@
-/** The keeper: ends what was not heard of, frees what is gone, starts what is next. Knows nothing but the ledger. */
+/** The keeper: ends what was not heard of, starts what is next, frees what is gone. Knows nothing but the ledger. */
 import { isLive } from '../policies/contract/run.ts';
 import { auditEvent } from './audit-event.ts';
 import { afterFailedStart, inWords } from './failed-start.ts';
@@ -19,6 +19,8 @@ export interface KeeperParts {
   readonly report: (event: 'start-failed' | 'lost', run: RunRecord, words: string) => void;
   /** Keeps what is left of a run whose worker is gone, before its path is free; what it throws holds up nothing. */
   readonly archive?: (run: RunRecord) => Promise<void>;
+  /** From then on a round begins no more cleaning up, which may take long: the next one does. Absent: it takes its time. */
+  readonly until?: number;
 }
 
 /**
@@ -28,13 +30,34 @@ export interface KeeperParts {
 export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> {
   const { ledger, workers, now } = parts;
   const failures: unknown[] = [];
-  const attempt = (step: Promise<void>): Promise<unknown> => step.catch(error => failures.push(error));
+  const attempt: Attempt = async step => step.catch(error => void failures.push(error));
+  const tried = new Set<string>();
+  const startNext = async (): Promise<void> => {
+    const next = nextStarts(await ledger.open(), workers, now()).filter(({ id }) => !tried.has(id));
+    for (const run of next) {
+      tried.add(run.id);
+      await attempt(launch(run, parts));
+    }
+  };
   for (const run of await ledger.open()) if (run.state === 'starting') await attempt(watch(run, parts));
   if (mayExpire) for (const run of await ledger.open()) await attempt(judge(run, parts));
-  for (const run of await ledger.open()) if (!isLive(run) && run.occupied) await attempt(settle(run, parts));
-  for (const run of nextStarts(await ledger.open(), workers, now())) await attempt(launch(run, parts));
+  // Before anything is cleaned up: whoever can begin does not wait for what others have left.
+  await startNext();
+  let hasFreed = false;
+  for (const run of await ledger.open()) {
+    if (isLive(run) || !run.occupied || !hasTime(parts)) continue;
+    if ((await attempt(settle(run, parts, attempt))) !== true) continue;
+    hasFreed = true;
+    await startNext();
+  }
+  if (hasFreed) await attempt(discardPlans(parts));
   if (failures.length > 0) throw failures[0];
 }
+
+/** Undefined where the step has failed, which the round tells at its end. */
+type Attempt = <T>(step: Promise<T>) => Promise<T | undefined>;
+
+const hasTime = ({ now, until = Number.POSITIVE_INFINITY }: KeeperParts): boolean => now() < until;
 
 /** A worker that cannot come any more is not waited for. */
 async function watch(run: RunRecord, parts: KeeperParts): Promise<void> {
@@ -51,14 +74,12 @@ async function judge(run: RunRecord, { ledger, now, patience, report }: KeeperPa
   if (stored.state === 'lost') report('lost', stored, stored.error?.message ?? '');
 }
 
-async function settle(run: RunRecord, parts: KeeperParts): Promise<void> {
-  if (!(await parts.launcher.settle(run))) return;
-  try {
-    await parts.archive?.(run);
-  } finally {
-    await parts.ledger.transition(run.version, release(run));
-    await discardPlans(parts);
-  }
+/** True once the path of the run is free. */
+async function settle(run: RunRecord, { launcher, archive, ledger }: KeeperParts, attempt: Attempt): Promise<boolean> {
+  if (!(await launcher.settle(run))) return false;
+  if (archive) await attempt(archive(run));
+  await ledger.transition(run.version, release(run));
+  return true;
 }
 
 async function launch(run: RunRecord, parts: KeeperParts): Promise<void> {
@@ -95,8 +116,10 @@ async function giveUpStart(
 }
 
 /** A plan that nobody can apply any more is of no use and may hold secrets. */
-async function discardPlans({ ledger, plans, now }: KeeperParts): Promise<void> {
+async function discardPlans(parts: KeeperParts): Promise<void> {
+  const { ledger, plans, now } = parts;
   for (const planId of await plans.list()) {
+    if (!hasTime(parts)) return;
     // INVARIANT: the run is read before its receipt, which is stored with its end.
     const run = await ledger.get(planId);
     if (run && isLive(run)) continue;

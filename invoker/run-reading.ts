@@ -32,7 +32,7 @@ export interface RunReading {
 export const RunParametersSchema = Type.Object({ id: RunIdSchema });
 export const CursorSchema = Type.String({ pattern: '^[0-9]{1,12}$' });
 
-/** With the run beside them an answer stays under 1 MB: a batch is at most 200,000 characters. */
+/** Or one batch, which may be larger: with the run beside it an answer stays under 1 MB. */
 const logBytes = 256 * 1024;
 
 export function runReading({ ledger, logs, seals, now, pollMs }: RunReadingParts): RunReading {
@@ -40,7 +40,8 @@ export function runReading({ ledger, logs, seals, now, pollMs }: RunReadingParts
     publicRun(run, run.state === 'queued' ? place(await ledger.open(), run.id) : undefined);
 
   const runFor: RunReading['runFor'] = async (id, principal, may = mayRead) => {
-    if (principal.kind === 'nobody') throw new DoorError(unauthenticated);
+    if (principal.kind === 'nobody')
+      throw new DoorError({ ...unauthenticated, fix: 'show the key that the run was answered with' });
     const run = await ledger.get(id);
     if (run === undefined || !(await may(principal, run, seals, now())))
       throw new DoorError({ code: 'E_NOT_FOUND', message: 'there is no such run, or it is not yours to see' });

@@ -4,8 +4,9 @@ import { errorCatalog, isErrorCode, ok, type Problem, type Result, refuse } from
 import type { Asker } from '../policies/contract/identity.ts';
 import type { Request, RequestBody } from '../policies/contract/request.ts';
 import { type Change, type Counts, isLive, type Phase, phaseNames, type State } from '../policies/contract/run.ts';
-import type { Finish } from '../policies/contract/worker.ts';
+import type { Finish, ProviderCache } from '../policies/contract/worker.ts';
 import type { AllowedRef } from '../policies/evaluate.ts';
+import { sameSecret } from './secret.ts';
 
 /** What a worker is. */
 export type WorkerKind = 'process' | 'lambda' | 'fargate';
@@ -48,6 +49,9 @@ export interface RunRecord {
   readonly failedStarts?: FailedStarts;
   readonly ticketHash?: string;
   readonly tokenHash?: string;
+  readonly claimedAt?: number;
+  /** Its worker has claimed it and told nothing since: the answer to that may have got lost. */
+  readonly unheard?: true;
   /** The worker must be heard of before this instant. */
   readonly leaseUntil?: number;
   readonly deadline?: number;
@@ -64,6 +68,8 @@ export interface RunRecord {
   /** The plan may be applied, so it is stored. */
   readonly keepPlan: boolean;
   readonly upload?: { readonly digest: string; readonly size: number };
+  /** The archive of providers that its worker may put into the cache. */
+  readonly providers?: ProviderCache;
   readonly planId?: string;
   readonly hasChanges?: boolean;
   readonly counts?: Counts;
@@ -134,19 +140,35 @@ export function start(
   });
 }
 
-/** The worker takes the run; its ticket is worth nothing from now on. */
+/** The digests of what a worker shows, and of what it gets for it. */
+interface ClaimHashes {
+  readonly ticket: string;
+  readonly token: string;
+}
+
+/** Whether the worker that comes with these is waited for: the first in time, and the same again while it knows of no answer. */
+export function awaits(run: RunRecord, { ticket, token }: ClaimHashes, now: number): boolean {
+  if (run.leaseUntil === undefined || run.leaseUntil < now) return false;
+  if (run.state === 'starting') return sameSecret(ticket, run.ticketHash ?? '');
+  return run.state === 'running' && run.unheard === true && sameSecret(token, run.tokenHash ?? '');
+}
+
+/** The worker takes the run; its ticket is worth nothing to others from now on. */
 export function claim(
   run: RunRecord,
-  hashes: { ticket: string; token: string },
+  hashes: ClaimHashes,
   now: number,
   terms: { leaseMs: number; deadlineMs: number; binary: string },
 ): Result<RunRecord> {
-  if (run.state !== 'starting' || run.ticketHash !== hashes.ticket) return ended(run);
+  if (!awaits(run, hashes, now)) return ended(run);
+  if (run.state === 'running') return ok(run);
   const { ticketHash: _spent, ...rest } = enter(run, 'source', now);
   return ok({
     ...rest,
     state: 'running',
     tokenHash: hashes.token,
+    claimedAt: now,
+    unheard: true,
     leaseUntil: now + terms.leaseMs,
     deadline: now + terms.deadlineMs,
     tool: { binary: terms.binary },
@@ -160,7 +182,8 @@ export function deny(run: RunRecord, problem: Problem, now: number): Result<RunR
 
 export function beat(run: RunRecord, now: number, leaseMs: number): Result<RunRecord> {
   if (run.state !== 'running') return ended(run);
-  return ok({ ...run, leaseUntil: now + leaseMs });
+  const { unheard: _, ...heard } = run;
+  return ok({ ...heard, leaseUntil: now + leaseMs });
 }
 
 /** Once only, and before Terraform starts: what unreviewed code says later cannot change what the run is about. */

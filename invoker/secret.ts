@@ -16,6 +16,13 @@ export function newRunId(bytes: Uint8Array = randomBytes(16)): string {
 /** 256 random bits for a bearer to show. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 
+/**
+ * A worker's token. INVARIANT: the same claim, told again, makes the same one, so that none has to be kept; without the
+ * nonce, which only the worker that claimed knows, its ticket makes none.
+ */
+export const tokenOf = (runId: string, ticket: string, nonce: string): string =>
+  `${runId}.${createHmac('sha256', ticket).update(nonce).digest('base64url')}`;
+
 /** Names one request in its answer, the log and the audit trail. */
 export const newRequestId = (): string => newSecret().slice(0, 22);
 

@@ -1,5 +1,6 @@
 /** What the worker door does for a running worker: it claims its run, tells how it goes, and is told when to stop. A hostile writer. */
 import { Type } from 'typebox';
+import { canonicalJson } from '../policies/canonical-json.ts';
 import { ok, refuse } from '../policies/contract/error.ts';
 import {
   ClaimedSchema,
@@ -12,6 +13,10 @@ import {
   PhaseReportSchema,
   PlanGrantedSchema,
   PlanGrantSchema,
+  type ProviderCache,
+  type ProviderCacheGrant,
+  ProviderCacheGrantSchema,
+  ProviderCacheSchema,
   SourceAnswerSchema,
   SourceSchema,
 } from '../policies/contract/worker.ts';
@@ -37,6 +42,8 @@ export interface WorkerDoorParts extends BeginningParts {
   readonly credentials: RunCredentials;
   /** Where a state that its backend did not take may be put; undefined where the launcher finds it. */
   readonly grantErroredState?: (run: RunRecord) => Promise<string>;
+  /** Where the providers of a lock file are kept; undefined where they are not. */
+  readonly grantProviders?: (asked: ProviderCache) => Promise<ProviderCacheGrant>;
   readonly wake: () => Promise<void>;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -47,12 +54,14 @@ export interface WorkerDoorParts extends BeginningParts {
 const maxLogged = 64 * 1024 * 1024;
 /** What an empty line costs. */
 const lineCost = 32;
+/** Of one batch as it is stored: an answer holds it whole, with its run beside it, and stays under 1 MB. */
+const mostBatchBytes = 750_000;
 const cutMarker = '… infra-deployer keeps no more of this output: it is too long';
 const nothing = Type.Object({}, { additionalProperties: false });
 
 /** By the name that workers call each by. */
 export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string, DoorOperation>> {
-  const { ledger, logs, plans, policy, credentials, grantErroredState, now, leaseMs } = parts;
+  const { ledger, logs, plans, policy, credentials, grantErroredState, grantProviders, now, leaseMs } = parts;
   const { allowed, mayResolve, mayBegin } = beginning(parts);
   const claim = claiming(parts);
   const finish = finishing(parts);
@@ -99,6 +108,8 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
 
     log: doorOperation("lines of the tool's output", LogBatchSchema, OrdersSchema, async ({ seq, lines }, token) => {
       const { id, logged = 0 } = await runOf(token);
+      if (Buffer.byteLength(JSON.stringify(lines)) > mostBatchBytes)
+        throw new DoorError({ code: 'E_TOO_LARGE', message: 'the batch of lines is too large' });
       const size = lines.reduce((sum, { text }) => sum + text.length + lineCost, 0);
       const beaten = await heard(id, run => ok({ ...run, logged: (run.logged ?? 0) + size }));
       const kept = logged > maxLogged ? [] : lines.map(({ phase, text }) => ({ phase, text: printable(text) }));
@@ -155,7 +166,8 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
 
     phase: doorOperation('the worker enters a phase', PhaseReportSchema, OrdersSchema, async ({ phase }, token) => {
       const asking = await runOf(token);
-      const { digest: policyDigest } = await policy.current();
+      // Nothing else that a worker tells waits for a policy that cannot be read just then.
+      const inForce = phase === 'apply' && asking.phase !== 'apply' ? await policy.current() : undefined;
       const begin = heard(
         asking.id,
         async run => {
@@ -165,7 +177,7 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
         },
         (next, before) =>
           phase === 'apply' && before.phase !== 'apply' && next.planId !== undefined
-            ? { spend: next.planId, audit: auditEvent('applying', next, { policyDigest }) }
+            ? { spend: next.planId, audit: auditEvent('applying', next, inForce && { policyDigest: inForce.digest }) }
             : {},
       );
       return stopOrder(await recorded(asking, begin));
@@ -180,6 +192,23 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
       });
       return { url: await plans.grantUpload(id, upload) };
     }),
+
+    'provider-cache': doorOperation(
+      'where the providers of a lock file are kept',
+      ProviderCacheSchema,
+      ProviderCacheGrantSchema,
+      async (asked, token) => {
+        const { id } = await runOf(token);
+        await heard(id, run => {
+          // INVARIANT: later planned code may have taken over its worker, and what it has to say of providers is not kept.
+          if (run.phase !== 'init') return refuse('E_BAD_REQUEST', 'providers are installed in the phase `init`');
+          if (asked.upload === undefined) return ok(run);
+          if (canonicalJson(run.providers ?? asked) === canonicalJson(asked)) return ok({ ...run, providers: asked });
+          return refuse('E_BAD_REQUEST', 'this run has kept its providers already');
+        });
+        return grantProviders === undefined ? {} : grantProviders(asked);
+      },
+    ),
 
     'errored-state': doorOperation(
       'where to put a state that its backend did not take',

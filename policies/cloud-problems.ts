@@ -1,6 +1,7 @@
 /** What a policy may say on one machine and not in an account, where nobody but the doors may have anything. */
-import type { Policy } from './allowlist.ts';
+import type { Policy, Repository } from './allowlist.ts';
 import { quote } from './quote.ts';
+import { roleProblems } from './role-problems.ts';
 
 /** Sentences, each with its fix; empty when there are none. Pure. */
 export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): string[] {
@@ -9,19 +10,21 @@ export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): 
       ? ['nobody could ask: there are no issuers; fix: add `issuers`, or `trust_invoker: true`']
       : [];
   return nobody.concat(
-    [...repositories.values()].flatMap(({ name, url, deployKey, modules, stacks }) => [
-      ...(url.startsWith('/') ? [`the url of ${quote(name)} is a path of this machine; fix: give its ssh url`] : []),
-      ...[deployKey, ...modules.map(module => module.deployKey)].flatMap(key =>
-        secretProblems(key, `a deploy key of ${quote(name)}`),
-      ),
-      ...stacks
-        .flatMap(({ settings: { plan, apply } }) => [...(plan?.envSecrets ?? []), ...(apply?.envSecrets ?? [])])
-        .flatMap(one => secretProblems(one.secret, `${quote(one.name)} of ${quote(name)}`)),
-    ]),
+    [...repositories.values()].flatMap(repository => [...placeProblems(repository), ...roleProblems(repository)]),
   );
 }
 
-/** Of what is no secret of AWS, or is not named by its whole ARN: the text becomes what a session may read, as it is. */
+const placeProblems = ({ name, url, deployKey, modules, stacks }: Repository): string[] => [
+  ...(url.startsWith('/') ? [`the url of ${quote(name)} is a path of this machine; fix: give its ssh url`] : []),
+  ...[deployKey, ...modules.map(module => module.deployKey)].flatMap(key =>
+    secretProblems(key, `a deploy key of ${quote(name)}`),
+  ),
+  ...stacks
+    .flatMap(({ settings: { plan, apply } }) => [...(plan?.envSecrets ?? []), ...(apply?.envSecrets ?? [])])
+    .flatMap(one => secretProblems(one.secret, `${quote(one.name)} of ${quote(name)}`)),
+];
+
+/** The text becomes the resource that a session may read, as it is. */
 function secretProblems(place: string | undefined, what: string): string[] {
   if (place === undefined) return [];
   if (place.startsWith('file:')) return [`${what} is in a file; fix: put it into Secrets Manager and give its ARN`];

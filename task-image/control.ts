@@ -1,8 +1,18 @@
 /** The worker's only way to the outside: speaks the worker protocol, and knows when it must stop. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorBody, isErrorCode } from '../policies/contract/error.ts';
 import type { LogLine, Phase } from '../policies/contract/run.ts';
-import type { Claimed, Credentials, Finish, Orders, Session, SourceAnswer } from '../policies/contract/worker.ts';
+import type {
+  Claimed,
+  Credentials,
+  Finish,
+  Orders,
+  ProviderCache,
+  ProviderCacheGrant,
+  Session,
+  SourceAnswer,
+} from '../policies/contract/worker.ts';
 import { changedTexts } from '../policies/report-texts.ts';
 import type { Doorway } from './doorway.ts';
 import { Failure } from './failure.ts';
@@ -31,6 +41,8 @@ export interface Control {
   readonly phase: (phase: Phase) => Promise<void>;
   readonly source: (source: { ref: string; commit: string; tip: string }) => Promise<SourceAnswer>;
   readonly grantPlan: (plan: { digest: string; size: number }) => Promise<string>;
+  /** Where providers are that an earlier run has installed, or where to put them. */
+  readonly grantProviders: (asked: ProviderCache) => Promise<ProviderCacheGrant>;
   /** Of the stack's role, and for its secrets; hidden already. */
   readonly credentials: () => Promise<Credentials>;
   /** Where to put a state that its backend does not take; undefined where the launcher looks for it. */
@@ -48,7 +60,9 @@ const backlogLines = 20_000;
 /** Claims the run; throws a `Failure` when the door refuses, or an `Error` when it was not reached for `claimMs`. */
 export async function takeControl(door: Doorway, run: string, ticket: string, claimMs = 15_000): Promise<Control> {
   const masker = newMasker();
-  masker.hide(ticket);
+  // The door makes the token of both: whoever sees the ticket where the launcher puts it cannot ask for this one again.
+  const nonce = randomBytes(32).toString('base64url');
+  for (const secret of [ticket, nonce]) masker.hide(secret);
   let token: string | undefined;
   let lastHeard = Date.now();
   let patienceMs = claimMs;
@@ -79,7 +93,7 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     }
   };
 
-  let { session: keySession, ...claimed } = await call<Claimed>('claim', { run, ticket });
+  let { session: keySession, ...claimed } = await call<Claimed>('claim', { run, ticket, nonce });
   token = claimed.token;
   // `<run id>.<secret>`; the id is no secret.
   for (const secret of [token, token.split('.')[1] ?? '']) masker.hide(secret);
@@ -142,6 +156,7 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     phase: async phase => obey(await call<Orders>('phase', { phase })),
     source: source => call<SourceAnswer>('source', source),
     grantPlan: async plan => (await call<{ url: string }>('plan', plan)).url,
+    grantProviders: asked => call<ProviderCacheGrant>('provider-cache', asked),
     credentials: async () => {
       const credentials = await call<Credentials>('credentials', {});
       for (const session of Object.values(credentials)) hideSession(session);
@@ -151,12 +166,10 @@ export async function takeControl(door: Doorway, run: string, ticket: string, cl
     finish: async report => {
       ending.abort();
       while (flushing) await flushing;
-      clearInterval(beat);
       // A mask may be longer than what it hides.
-      await call(
-        'finish',
-        changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest)),
-      );
+      const said = changedTexts(report, (text, longest) => masker.masked(text).slice(0, longest));
+      // The lease is kept until the end is recorded: a door that cannot do that just now is asked again meanwhile.
+      await call('finish', said).finally(() => clearInterval(beat));
     },
   };
 }

@@ -1,6 +1,6 @@
 /** A worker in a Lambda container: each invocation is one run, and nothing of a run is there for the next. */
 import { bodyReader } from '../policies/body.ts';
-import { ClaimSchema } from '../policies/contract/worker.ts';
+import { HandedSchema } from '../policies/contract/worker.ts';
 import { takeControl } from './control.ts';
 import { doorwayTo } from './doorway.ts';
 import { Failure, orFail } from './failure.ts';
@@ -45,4 +45,4 @@ export function lambdaWorker({ door, places, isolation, ownDir }: LambdaParts): 
   };
 }
 
-const readEvent = bodyReader(ClaimSchema);
+const readEvent = bodyReader(HandedSchema);

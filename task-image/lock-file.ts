@@ -37,8 +37,11 @@ export function placeLockFile(
   );
 }
 
+/** Undefined for a stack without one. */
+export const readLockFile = (stackDir: string): string | undefined => readIfThere(lockFile(stackDir));
+
 /** SHA-256, hex; undefined for a stack without a lock file. */
 export function lockDigest(stackDir: string): string | undefined {
-  const text = readIfThere(lockFile(stackDir));
+  const text = readLockFile(stackDir);
   return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
 }

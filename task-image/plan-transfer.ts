@@ -10,18 +10,22 @@ const retryMs = 200;
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Again while nobody answers, for one lease: longer than that nothing goes on without the door. */
+/** Again while nobody answers, or not now, for one lease: longer than that nothing goes on without the door. */
 async function repeated({ stop, claimed }: Pick<Control, 'stop' | 'claimed'>, ask: () => Promise<Response>) {
   const since = Date.now();
+  const isOver = () => stop.aborted || Date.now() - since > claimed.leaseMs;
   for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (stop.aborted || Date.now() - since > claimed.leaseMs) throw error;
-      await sleep(retryMs);
-    }
+    const response = await ask().catch(error => {
+      if (isOver()) throw error;
+    });
+    if (response && (isOver() || !isBusy(response))) return response;
+    await response?.body?.cancel();
+    await sleep(retryMs);
   }
 }
+
+/** A moment's trouble, which S3 tells like this; 409 while a try before this one, whose answer got lost, is being written. */
+const isBusy = ({ status }: Response): boolean => [409, 500, 503].includes(status);
 
 export async function storePlan(control: Control, bytes: Buffer): Promise<void> {
   const digest = digestOf(bytes);

@@ -2,8 +2,10 @@
  * Entry point of a worker: a child of the embedded server, a task, or a Lambda container, as the platform's variables say.
  * With the argument `isolation` it only says how it would keep Terraform from what is its own.
  */
+import { unreachedExitCode } from '../policies/contract/worker.ts';
 import { type StopReason, takeControl } from './control.ts';
 import { doorwayTo } from './doorway.ts';
+import { Failure } from './failure.ts';
 import { findIsolation, isolationNamed } from './isolation.ts';
 import { lambdaWorker } from './lambda.ts';
 import { serve } from './lambda-runtime.ts';
@@ -55,7 +57,11 @@ if (process.argv[2] === 'isolation') {
   await serve(lambda, async () => lambdaWorker({ door, places, isolation: await isolate(), ...own }));
 } else {
   const isolation = await isolate();
-  const control = await takeControl(doorwayTo(door), run, ticket);
+  const control = await takeControl(doorwayTo(door), run, ticket).catch(error => {
+    if (!(error instanceof Failure) || error.problem.code !== 'E_LOST') throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(unreachedExitCode);
+  });
   const halt = (reason: StopReason) => () => control.halt(reason);
   process.on('SIGTERM', halt('terminated'));
   process.on('SIGINT', halt('terminated'));

@@ -20,6 +20,7 @@ import { readPlan } from './plan-file.ts';
 import { type Initialised, provePlan } from './plan-proof.ts';
 import { planSummary } from './plan-summary.ts';
 import { storePlan } from './plan-transfer.ts';
+import { withProviderCache } from './provider-cache.ts';
 import { readRegular } from './read-file.ts';
 import { takeRunCredentials } from './run-credentials.ts';
 import { type Terraform, terraform } from './terraform.ts';
@@ -71,7 +72,9 @@ async function steps(control: Control, places: Places, isolation: Isolation, sta
   const credentials = await takeRunCredentials(control, settings);
   try {
     const tool = terraform({ control, settings, cwd, isolation, keepState: state.keep, ...credentials, ...places });
-    await initialise({ control, tool, places, repository, settings, isolation });
+    await withProviderCache({ control, settings, cwd, ...places }, () =>
+      initialise({ control, tool, places, repository, settings, isolation }),
+    );
     guard(control);
     await passGate(control, await downloaded(places.dataDir), request.path);
     guard(control);

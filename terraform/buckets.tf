@@ -1,4 +1,4 @@
-# Four buckets: plans, the policy, the mirror of the audit trail, and states that their backends did not take.
+# Four buckets: plans (with cached providers), the policy, the mirror of the audit trail, and states that their backends did not take.
 
 locals {
   policy_key = "allowlist.yaml"
@@ -73,19 +73,41 @@ resource "aws_s3_bucket_object_lock_configuration" "audit" {
   }
 }
 
-# The second net: the keeper removes plans that nobody can apply any more.
+locals {
+  # Of plans it is the second net: the keeper removes those that nobody can apply any more.
+  expiry_days = {
+    plans = var.plan_expiry_days
+    # Where none are kept any more, those that are left go.
+    provider-cache = coalesce(var.cache_expiration_days, 1)
+  }
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "plans" {
   bucket = aws_s3_bucket.this["plans"].id
 
+  dynamic "rule" {
+    # 0 is never.
+    for_each = { for prefix, days in local.expiry_days : prefix => days if days > 0 }
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.key}/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   rule {
-    id     = "expire"
+    id     = "unfinished"
     status = "Enabled"
 
     filter {}
-
-    expiration {
-      days = var.plan_expiry_days
-    }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1

@@ -13,13 +13,17 @@ locals {
       runKeysKey = aws_kms_key.hmac["run-keys"].arn
       keeper     = local.alias_arns["keeper"]
     }
-    worker = {
-      policy        = local.policy_object
-      plans         = local.plans_bucket
-      erroredStates = { bucket = aws_s3_bucket.this["errored"].bucket }
-      runRole       = aws_iam_role.run.arn
-      keeper        = local.alias_arns["keeper"]
-    }
+    worker = merge(
+      {
+        policy        = local.policy_object
+        plans         = local.plans_bucket
+        erroredStates = { bucket = aws_s3_bucket.this["errored"].bucket }
+        runRole       = aws_iam_role.run.arn
+        keeper        = local.alias_arns["keeper"]
+      },
+      # Beside the plans: what keeps everybody from those keeps them from these.
+      var.cache_expiration_days == null ? {} : { providerCache = { bucket = aws_s3_bucket.this["plans"].bucket } },
+    )
     audit = {}
     keeper = merge(
       {

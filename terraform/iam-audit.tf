@@ -13,13 +13,6 @@ data "aws_iam_policy_document" "audit" {
     resources = [aws_kms_key.hmac["records"].arn]
   }
 
-  # `*`: a stream per run.
-  statement {
-    sid       = "LogsOfRuns"
-    actions   = ["logs:GetLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.runs.arn}:*"]
-  }
-
   statement {
     sid       = "OwnLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "keeper" {
   statement {
     sid       = "RemovePlans"
     actions   = ["s3:DeleteObject"]
-    resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
+    resources = ["${aws_s3_bucket.this["plans"].arn}/plans/*"]
   }
 
   # `*`: an object per stretch of the trail. Nothing is taken away, and no lock is gone around.

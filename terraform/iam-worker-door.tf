@@ -23,7 +23,14 @@ data "aws_iam_policy_document" "worker_door" {
   statement {
     sid       = "Plans"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.this["plans"].arn}/*"]
+    resources = ["${aws_s3_bucket.this["plans"].arn}/plans/*"]
+  }
+
+  # Without it S3 does not say that a plan is missing.
+  statement {
+    sid       = "SeeThatThereIsNoPlan"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this["plans"].arn]
   }
 
   # `*`: likewise. Whoever reads them, it is not the door.

@@ -264,6 +264,20 @@ variable "plan_expiry_days" {
   nullable    = false
 }
 
+variable "cache_expiration_days" {
+  description = <<-EOT
+    When S3 removes providers that a run has installed and left for the next with the same lock file; 0 is never, and with
+    `null` none are kept. They are used only with the hashes of a committed lock file, where the policy names no mirror.
+  EOT
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.cache_expiration_days == null || try(var.cache_expiration_days >= 0 && floor(var.cache_expiration_days) == var.cache_expiration_days, false)
+    error_message = "Whole days, 0 for never, or null for no cache."
+  }
+}
+
 variable "deletion_protection" {
   description = "Keeps the ledger, the buckets and what they hold from `terraform destroy`. Teardown: set false, apply, destroy."
   type        = bool

@@ -5,7 +5,7 @@ import type { Seals } from '../secret.ts';
 import { clients } from './clients.ts';
 import { deferred } from './deferred.ts';
 import type { Log } from './log.ts';
-import type { DeploySettings, KeeperSettings, Settings, WorkerSettings } from './settings.ts';
+import type { AuditSettings, DeploySettings, KeeperSettings, Settings, WorkerSettings } from './settings.ts';
 
 const now = Date.now;
 
@@ -41,6 +41,14 @@ export const receiptMacsOf = ({ recordsKey: key }: Settings): Pick<Seals, 'isRec
   deferred(async () => {
     const { recordMacs } = await import('./kms-macs.ts');
     return recordMacs({ client: await clients.kms(), key });
+  });
+
+/** For auditors: this function may check codes, and make none. */
+export const auditMacsOf = ({ recordsKey: key }: AuditSettings) =>
+  deferred(async () => {
+    const { recordChecks } = await import('./kms-macs.ts');
+    const check = recordChecks({ client: await clients.kms(), key });
+    return { isAuditMac: (mac: string, hash: string) => check('audit', mac, hash) };
   });
 
 export const runKeysOf = ({ runKeysKey: key }: DeploySettings): Pick<Seals, 'runKey'> =>

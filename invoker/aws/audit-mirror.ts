@@ -13,7 +13,10 @@ const perObject = 500;
 /** Objects that are written in one round; the rest follow in the next. */
 const perRound = 20;
 
-/** One round: what has come since the newest object. Two at once write some entries twice, and lose none. */
+/**
+ * One round: what has come since the newest object. INVARIANT: an object continues one that is there, so everything up to
+ * the newest is there too: two rounds at once write some entries twice, one that dies leaves the rest to the next.
+ */
 export function auditMirror({ client, bucket, ledger }: AuditMirrorParts): () => Promise<void> {
   const newest = async (): Promise<number> => {
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
@@ -32,6 +35,8 @@ export function auditMirror({ client, bucket, ledger }: AuditMirrorParts): () =>
           Key: mirrorKey(first, last),
           Body: entries.map(entry => `${JSON.stringify(entry)}\n`).join(''),
           ContentType: 'application/jsonl',
+          // A bucket with Object Lock takes nothing without a checksum.
+          ChecksumAlgorithm: 'SHA256',
         }),
       );
       after = last;

@@ -1,5 +1,5 @@
 /** Decides what runs a run on AWS: a function or a task. Pure. */
-import type { StackSettings } from '../../policies/allowlist.ts';
+import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../../policies/contract/error.ts';
 import type { Command } from '../../policies/contract/request.ts';
 import type { RunRecord } from '../run.ts';
@@ -9,7 +9,8 @@ export type Platform = 'lambda' | 'fargate';
 
 export interface Choice {
   readonly command: Command;
-  readonly settings: Pick<StackSettings, 'worker' | 'minutes'>;
+  /** As the policy gives them. A deadline that nobody chose says nothing of how long a plan takes. */
+  readonly settings: Partial<Pick<StackSettings, 'worker' | 'minutes'>>;
   /** The last runs of the same repository and path. */
   readonly past: readonly Pick<RunRecord, 'request' | 'state' | 'timings'>[];
   /** Never empty. */
@@ -19,11 +20,11 @@ export interface Choice {
 
 /**
  * What the stack asks for, or a refusal where that is not installed. `auto` is what there is; where there are both, Fargate
- * for an apply and for a path that has no history, and Lambda for a plan whose deadline, and what 95 of 100 of its plans
- * took, leave a function the grace to end Terraform in.
+ * for an apply and for a path that has no history, and Lambda for a plan that leaves a function the grace to end Terraform
+ * in, by the deadline that the policy sets for it and by what 95 of 100 of its plans took.
  */
 export function chooseWorker({ command, settings, past, installed, graceMs }: Choice): Result<Platform> {
-  const { worker, minutes } = settings;
+  const { worker = usualSettings.worker, minutes = 0 } = settings;
   if (worker !== 'auto') return installed.includes(worker) ? ok(worker) : notInstalled(worker);
   const [only, other] = installed;
   if (only !== undefined && other === undefined) return ok(only);

@@ -16,8 +16,8 @@ export interface DynamoLogsParts {
 const keptMs = 14 * 24 * 60 * 60 * 1000;
 /** An item has at most 400 KB, and a batch that nothing can shorten about 1 MB. */
 const partBytes = 256 * 1024;
-/** Items that are read at a time: followers want what is new, which is little. */
-const atOnce = 16;
+/** Items that are read first: followers want what is new, which is little. */
+const firstItems = 2;
 
 export function dynamoLogs({ table, now }: DynamoLogsParts): Logs {
   return {
@@ -40,34 +40,31 @@ export function dynamoLogs({ table, now }: DynamoLogsParts): Logs {
     read: async (run, cursor, most) => {
       const lines: LogLine[] = [];
       let [next, size] = [cursor, 0];
-      for (;;) {
-        const items = await table.query({ ...linesFrom(run, next), limit: atOnce });
-        const batches = batchesFrom(
-          items.filter(({ expires }) => Number(expires) * 1000 > now()),
-          next,
-        );
-        for (const text of batches) {
+      // Twice as many each time: what is read beyond a page, and again for the next, is little beside the page itself.
+      for (let limit = firstItems; ; limit *= 2) {
+        const items = await table.query({ ...linesFrom(run, next), limit });
+        const kept = items.filter(({ expires }) => Number(expires) * 1000 > now());
+        const isGap = kept[0]?.sk !== linesPlace(next, 0);
+        for (const text of batchesFrom(kept, next)) {
           const length = Buffer.byteLength(text);
           if (size > 0 && size + length > most) return { lines, cursor: next, more: true };
           size += length;
           next += 1;
           for (const line of JSON.parse(text) as LogLine[]) lines.push(line);
         }
-        if (batches.length === 0 || items.length < atOnce) return { lines, cursor: next, more: false };
+        if (isGap || items.length < limit) return { lines, cursor: next, more: false };
       }
     },
   };
 }
 
-/** Those that are there whole, from `seq` on, without a gap: what has expired goes in no order. */
-function batchesFrom(items: readonly Attributes[], seq: number): string[] {
-  const texts: string[] = [];
-  for (let at = 0; at < items.length; ) {
+/** Those that are there whole, from `first` on, without a gap: what has expired goes in no order. Unpacked as they are taken. */
+function* batchesFrom(items: readonly Attributes[], first: number): Generator<string> {
+  for (let [at, seq] = [0, first]; at < items.length; seq += 1) {
     const parts = items.slice(at, at + Number(items[at]?.parts));
-    const isWhole = parts.every(({ sk }, part) => sk === linesPlace(seq + texts.length, part));
-    if (!isWhole || parts.length !== items[at]?.parts) break;
-    texts.push(unpacked(Buffer.concat(parts.map(part => bytes(part, 'data')))));
+    const isWhole = parts.every(({ sk }, part) => sk === linesPlace(seq, part));
+    if (!isWhole || parts.length !== items[at]?.parts) return;
+    yield unpacked(Buffer.concat(parts.map(part => bytes(part, 'data'))));
     at += parts.length;
   }
-  return texts;
 }

@@ -1,5 +1,5 @@
 /** The functions of the control plane, each made of what it may use and of nothing else. */
-import { auditOperations } from '../audit-operations.ts';
+import { auditCheck, auditOperations } from '../audit-operations.ts';
 import { deployOperations } from '../deploy-operations.ts';
 import { directAudit } from '../direct-audit.ts';
 import { directDeploy } from '../direct-deploy.ts';
@@ -9,11 +9,11 @@ import { usualKeyTimes } from '../identity/issuer-keys.ts';
 import { tokenVerifier } from '../identity/verify.ts';
 import { runReading } from '../run-reading.ts';
 import { workerOperations } from '../worker-operations.ts';
-import { ledgerOf, logsOf, plansOf, policyOf, receiptMacsOf, runKeysOf, wakeOf } from './adapters.ts';
+import { auditMacsOf, ledgerOf, logsOf, plansOf, policyOf, receiptMacsOf, runKeysOf, wakeOf } from './adapters.ts';
 import { clients } from './clients.ts';
 import { deferred } from './deferred.ts';
 import { keeperFunction } from './keeper-function.ts';
-import type { Log } from './log.ts';
+import { type Log, wordsOf } from './log.ts';
 import type { AuditSettings, DeploySettings, Settings, WorkerSettings } from './settings.ts';
 import { graceMs, heartbeatMs, leaseMs, pollMs } from './times.ts';
 
@@ -36,7 +36,7 @@ export function functionOf(settings: Settings, log: Log): Serve {
   }
 }
 
-const failedIn = (log: Log) => (error: unknown) => log.error('failed', { words: (error as Error).stack });
+const failedIn = (log: Log) => (error: unknown) => log.error('failed', { words: wordsOf(error) });
 
 function deployFunction(settings: DeploySettings, log: Log) {
   const policy = policyOf(settings, log);
@@ -58,7 +58,7 @@ function deployFunction(settings: DeploySettings, log: Log) {
 }
 
 function workerFunction(settings: WorkerSettings, log: Log) {
-  const { runRole } = settings;
+  const { providerCache, runRole } = settings;
   const operations = workerOperations({
     ledger: ledgerOf(settings),
     logs: logsOf(settings),
@@ -73,6 +73,12 @@ function workerFunction(settings: WorkerSettings, log: Log) {
       const { erroredStates } = await import('./errored-states.ts');
       return erroredStates({ client: await clients.s3(), ...settings.erroredStates, now })(run);
     },
+    ...(providerCache && {
+      grantProviders: async asked => {
+        const { s3ProviderCache } = await import('./s3-provider-cache.ts');
+        return s3ProviderCache({ client: await clients.s3(), ...providerCache, now })(asked);
+      },
+    }),
     now,
     wake: wakeOf(settings, log),
     leaseMs,
@@ -87,7 +93,8 @@ function auditFunction(settings: AuditSettings, log: Log) {
   // An auditor shows no key, and this function can make none.
   const seals = { runKey: () => Promise.reject(new Error('the audit door makes no keys')) };
   const reading = runReading({ ledger, logs: logsOf(settings), seals, now, pollMs });
-  return directAudit({ operations: { ...auditOperations(ledger), ...reading }, failed: failedIn(log) });
+  const verifyAudit = auditCheck(ledger, auditMacsOf(settings).isAuditMac);
+  return directAudit({ operations: { ...auditOperations(ledger), ...reading, verifyAudit }, failed: failedIn(log) });
 }
 
 /** Says in the log what was refused, for alarms to count. */

@@ -42,8 +42,8 @@ export function lambdaLauncher({ client, settings, now }: LambdaLauncherParts): 
     look: async ({ leaseUntil = 0 }) =>
       leaseUntil < now() ? { failed: `the function did not begin within ${startMs / 1000} s`, again: true } : undefined,
 
-    // 16 minutes after its start a function is over, with everything that it started; one that was not claimed has nothing.
-    settle: async ({ tokenHash, toldEnd, startedAt = 0 }: RunRecord) =>
-      tokenHash === undefined || toldEnd === true || now() > startedAt + startMs + lambdaTimeoutMs + marginMs,
+    // 15 minutes after its claim a function is over, with everything that it started; one that claimed nothing has nothing.
+    settle: async ({ claimedAt, toldEnd }: RunRecord) =>
+      claimedAt === undefined || toldEnd === true || now() > claimedAt + lambdaTimeoutMs + marginMs,
   };
 }

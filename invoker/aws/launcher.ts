@@ -2,7 +2,7 @@
 import type { Repository } from '../../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../../policies/contract/error.ts';
 import { canonicalPath } from '../../policies/path.ts';
-import { stackSettings } from '../../policies/stack.ts';
+import { givenSettings } from '../../policies/stack.ts';
 import type { Launcher, Ledger } from '../ledger.ts';
 import type { PolicySource } from '../policy-source.ts';
 import type { RunRecord, WorkerKind } from '../run.ts';
@@ -53,7 +53,7 @@ export function awsLauncher({ platforms, policy, ledger, graceMs }: AwsLauncherP
       if (!path.ok) return path;
       const chosen = chooseWorker({
         command,
-        settings: stackSettings(repository.value, path.value),
+        settings: givenSettings(repository.value, path.value),
         past: await ledger.list({ repo: run.repo, path: text, limit: historyLength }),
         installed,
         graceMs,

@@ -8,6 +8,10 @@ export interface Log {
   readonly error: (event: LogEvent, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
+/** Enough of what went wrong to find it. */
+export const wordsOf = (error: unknown): string =>
+  (error instanceof Error ? (error.stack ?? error.message) : String(error)).slice(0, 4000);
+
 /** `requestId` is that of the invocation under way: CloudTrail knows it by the same name. */
 export function jsonLog(write: (line: string) => void, requestId: () => string | undefined): Log {
   const say =

@@ -1,9 +1,12 @@
 /** What an error of an AWS client means for a start: whether the same may go well later, and why it did not go now. */
 import type { NotStarted } from '../ledger.ts';
 
-/** Refusals that pass by themselves although their status says that the caller is at fault. */
-const passingNames = /throttl|toomanyrequests|slowdown|requestlimit|limitexceeded|resourceconflict/i;
-const passingMessages = /capacity|reached the limit|rate exceeded/i;
+/**
+ * Refusals that pass by themselves although their status says that the caller is at fault: so does what is not there, since
+ * while an installation is updated a keeper may still ask for a function or task definition that was just replaced.
+ */
+const passingNames = /throttl|toomanyrequests|slowdown|requestlimit|limitexceeded|resourceconflict|resourcenotfound/i;
+const passingMessages = /capacity|reached the limit|rate exceeded|task ?definition (?:is inactive|not found)/i;
 
 /**
  * Where the answer got lost, a worker may have been started all the same. That is safe: the next start has another ticket,

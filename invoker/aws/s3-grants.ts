@@ -12,6 +12,7 @@ export interface S3Grants {
 }
 
 export interface S3GrantParts {
+  /** Adds no checksum by itself. */
   readonly client: S3Client;
   readonly bucket: string;
   /** How long a grant is good for, in seconds. */

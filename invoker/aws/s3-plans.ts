@@ -39,5 +39,5 @@ export function s3Plans({ client, bucket, now }: S3PlanParts): Plans {
   };
 }
 
-/** Of an object; a bucket that is missing is another matter. */
+/** S3 says so only to who may list the bucket; to others it says that they may not look, which is no answer. */
 const isMissing = (error: unknown): boolean => (error as { name?: string }).name === 'NotFound';

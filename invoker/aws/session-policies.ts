@@ -8,7 +8,7 @@ import type { Command } from '../../policies/contract/request.ts';
 import type { CanonicalPath } from '../../policies/path.ts';
 import { quote } from '../../policies/quote.ts';
 import { stackSettings } from '../../policies/stack.ts';
-import { type StateKeys, stateKeys } from './state-keys.ts';
+import { type StateKeys, stateKeys } from '../../policies/state-keys.ts';
 
 /**
  * Reads exactly these secrets, and decrypts nothing else: for deploy keys, and for `env_secrets`. A secret is named by

@@ -20,7 +20,16 @@ const DeploySchema = Type.Object(
   closed,
 );
 const WorkerSchema = Type.Object(
-  { function: Type.Literal('worker'), ...everywhere, policy, plans, erroredStates, runRole: arn('iam'), keeper },
+  {
+    function: Type.Literal('worker'),
+    ...everywhere,
+    policy,
+    plans,
+    erroredStates,
+    providerCache: Type.Optional(Type.Object({ bucket: name }, closed)),
+    runRole: arn('iam'),
+    keeper,
+  },
   closed,
 );
 const AuditSchema = Type.Object({ function: Type.Literal('audit'), ...everywhere }, closed);
@@ -70,15 +79,15 @@ export type Settings = DeploySettings | WorkerSettings | AuditSettings | KeeperS
 
 /** Throws, so that a function that was told something else never answers. */
 export function readSettings(text = ''): Settings {
+  const wrong = (why: string) => new Error(`INFRA_DEPLOYER_SETTINGS: ${why}`);
   const parsed = parseStrictJson(text);
-  if (!parsed.ok) throw new Error(`INFRA_DEPLOYER_SETTINGS: ${parsed.problem.message}`);
+  if (!parsed.ok) throw wrong(parsed.problem.message);
   const { function: wanted } = Object(parsed.value) as { function?: unknown };
   const schema =
     typeof wanted === 'string' && Object.hasOwn(schemas, wanted) ? schemas[wanted as Settings['function']] : undefined;
-  if (schema === undefined)
-    throw new Error('INFRA_DEPLOYER_SETTINGS names no function: deploy, worker, audit or keeper');
+  if (schema === undefined) throw wrong('names no function: deploy, worker, audit or keeper');
   const check = compiled<typeof schema>(schema)();
   if (!check.Check(parsed.value))
-    throw new Error(schemaRefusal(schema, check.Errors(parsed.value), 'INFRA_DEPLOYER_SETTINGS').message);
+    throw wrong(schemaRefusal(schema, check.Errors(parsed.value), 'the variable').message);
   return parsed.value as Settings;
 }

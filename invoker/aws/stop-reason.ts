@@ -1,5 +1,6 @@
 /** Why a task stopped before its worker claimed its run, in words, and whether another one may fare better. Pure. */
 import type { Task } from '@aws-sdk/client-ecs';
+import { unreachedExitCode } from '../../policies/contract/worker.ts';
 import type { NotStarted } from '../ledger.ts';
 
 export type Stopped = Pick<Task, 'stopCode' | 'stoppedReason' | 'containers'>;
@@ -15,12 +16,14 @@ export function stopReason({ stopCode, stoppedReason, containers = [] }: Stopped
     ...containers.flatMap(({ reason, exitCode }) => [
       ...(reason === undefined || stoppedReason?.includes(reason) ? [] : [reason]),
       ...(exitCode === undefined ? [] : [`exit code ${exitCode}`]),
+      ...(exitCode === unreachedExitCode ? ['the worker did not reach its door'] : []),
     ]),
     ...(stopCode === undefined ? [] : [stopCode]),
   ].join('; ');
   const isTaken = stopCode !== undefined && taken.has(stopCode);
   const mayPass = stopCode === 'TaskFailedToStart' && passing.test(failed) && !lasting.test(failed);
-  return isTaken || mayPass ? { failed, again: true } : { failed };
+  const isUnreached = containers.some(({ exitCode }) => exitCode === unreachedExitCode);
+  return isTaken || isUnreached || mayPass ? { failed, again: true } : { failed };
 }
 
 /** AWS took the capacity back; the task itself had nothing to do with it. */

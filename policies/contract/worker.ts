@@ -10,8 +10,25 @@ const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** The bytes that a worker's request has at most. */
 export const maxWorkerBodyBytes = 1024 * 1024;
 
+/** Of a worker that never reached its door: it has done nothing, and another one may fare better. EX_TEMPFAIL of sysexits.h. */
+export const unreachedExitCode = 75;
+
+/** All that a launcher hands a worker. */
+export const HandedSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+
 /** Trades the single-use ticket for a token that is good for this run until it ends. */
-export const ClaimSchema = Type.Object({ run: RunIdSchema, ticket: Type.String({ maxLength: 128 }) }, closed);
+export const ClaimSchema = Type.Object(
+  {
+    ...HandedSchema.properties,
+    nonce: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_-]{22,86}$',
+        description: 'random, and the same each time that this claim is told: its answer may get lost',
+      }),
+    ),
+  },
+  closed,
+);
 
 /** Short-lived credentials of AWS, as STS gives them. */
 export const SessionSchema = Type.Object({
@@ -85,6 +102,29 @@ const planBytes = 256 * 1024 * 1024;
 
 export const PlanGrantSchema = Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: planBytes }) }, closed);
 export const PlanGrantedSchema = Type.Object({ url: Type.String() });
+
+/** The bytes of an archive of providers at most: one of them may have hundreds of megabytes. */
+export const largestProviderArchive = 1024 ** 3;
+
+/** Asks where providers are, and with `upload`, once and before anything of the repository runs, where to put them. */
+export const ProviderCacheSchema = Type.Object(
+  {
+    lockDigest: digest,
+    platform: Type.Enum(['linux_amd64', 'linux_arm64']),
+    upload: Type.Optional(
+      Type.Object({ digest, size: Type.Integer({ minimum: 1, maximum: largestProviderArchive }) }, closed),
+    ),
+  },
+  closed,
+);
+export type ProviderCache = Static<typeof ProviderCacheSchema>;
+
+/** Nothing where there is no cache. A download may be of nothing: only who tries it knows. */
+export const ProviderCacheGrantSchema = Type.Object({
+  download: Type.Optional(Type.String()),
+  upload: Type.Optional(Type.String()),
+});
+export type ProviderCacheGrant = Static<typeof ProviderCacheGrantSchema>;
 
 /** What the run may use, for as long as its lease holds: asked for again before it expires. */
 export const CredentialsSchema = Type.Object({

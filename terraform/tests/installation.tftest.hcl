@@ -177,6 +177,62 @@ run "refuses_a_password_of_a_proxy" {
   expect_failures = [var.network]
 }
 
+run "keeps_providers_for_a_month" {
+  command = apply
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.door["worker"].environment[0].variables.INFRA_DEPLOYER_SETTINGS).providerCache.bucket == aws_s3_bucket.this["plans"].bucket
+    error_message = "The worker door is told where."
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.plans.rule : rule.id => rule.expiration[0].days if length(rule.expiration) > 0 } == { plans = 30, provider-cache = 30 }
+    error_message = "Each kind of object goes in its own time."
+  }
+}
+
+run "keeps_providers_for_ever" {
+  command = apply
+
+  variables {
+    cache_expiration_days = 0
+    plan_expiry_days      = 7
+  }
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.plans.rule : rule.id => rule.expiration[0].days if length(rule.expiration) > 0 } == { plans = 7 }
+    error_message = "0 is never."
+  }
+}
+
+run "keeps_no_providers" {
+  command = apply
+
+  variables {
+    cache_expiration_days = null
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_lambda_function.door["worker"].environment[0].variables.INFRA_DEPLOYER_SETTINGS).providerCache)
+    error_message = "The worker door knows of no cache."
+  }
+
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.plans.rule : rule.expiration[0].days if rule.id == "provider-cache"] == [1]
+    error_message = "What is left of it goes."
+  }
+}
+
+run "refuses_half_a_day" {
+  command = plan
+
+  variables {
+    cache_expiration_days = 0.5
+  }
+
+  expect_failures = [var.cache_expiration_days]
+}
+
 run "refuses_a_tag_for_a_digest" {
   command = plan
 

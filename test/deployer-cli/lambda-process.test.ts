@@ -144,6 +144,17 @@ test('an auditor lists and shows runs through the function of the audit door, wi
   ]);
 });
 
+test('an auditor is told where the output of an old run is', async () => {
+  const place = `CloudWatch Logs, stream ${runId}`;
+  const ended = { ...planned, startedAt: planned.createdAt };
+  const { INFRA_DEPLOYER_ID_TOKEN: _, ...env } = await start({ pages: [{ run: ended }] });
+  expect((await runSource(['runs', 'logs', runId], env)).stdout).toContain(place);
+  await aws?.stop();
+  const lines = [{ phase: 'init', text: 'Initializing' } as const];
+  const { INFRA_DEPLOYER_ID_TOKEN: _token, ...young } = await start({ pages: [{ run: ended, lines }] });
+  expect((await runSource(['runs', 'logs', runId], young)).stdout).not.toContain(place);
+});
+
 test('a later step reads and cancels the run by its file', async () => {
   const file = join(temporaryDirectory('run-file'), 'run.json');
   const { INFRA_DEPLOYER_ID_TOKEN: _, ...env } = await start({ pages: [onLambda] });

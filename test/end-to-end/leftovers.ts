@@ -3,14 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Command lines of live processes of any run of this data directory. */
-export function leftProcesses(dataDir: string): string[] {
+export const leftProcesses = (dataDir: string): string[] =>
+  commandLines(environment => environment.includes('INFRA_DEPLOYER_RUN=') && environment.includes(dataDir));
+
+/** Of every process of this machine whose environment is such. */
+export function commandLines(is: (environment: string) => boolean = () => true): string[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(pid => {
-      const environment = read(`/proc/${pid}/environ`);
       const commandLine = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-      const ofRun = environment.includes('INFRA_DEPLOYER_RUN=') && environment.includes(dataDir);
-      return ofRun && commandLine !== '' ? [commandLine] : [];
+      return is(read(`/proc/${pid}/environ`)) && commandLine !== '' ? [commandLine] : [];
     });
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Launcher } from '../../invoker/ledger.ts';
 import { refuse } from '../../policies/contract/error.ts';
 import type { Run, State } from '../../policies/contract/run.ts';
@@ -365,6 +365,56 @@ describe('a run that has ended', () => {
     expect(archived.length).toBe(1);
   });
 
+  /** Two of these, and their workers gone. */
+  const leftBehind = async (plane: Plane) => {
+    const workers = [await workerOf(plane, { path: 'prod/a' }), await workerOf(plane, { path: 'prod/b' })] as const;
+    for (const worker of workers) {
+      await must(worker.tell('finish', { outcome: 'failed' }));
+      plane.gone.add(worker.id);
+    }
+    return workers.map(({ id }) => id);
+  };
+
+  test('holds up nobody with what is left of it, neither another path nor the next run of its own', async () => {
+    const atArchive: string[][] = [];
+    const { plane, submit, started } = await planeWith({
+      archive: async () => {
+        atArchive.push(started());
+      },
+    });
+    const ended = await leftBehind(plane);
+    const [next, other] = [await submit('prod/a'), await submit()];
+    await plane.round();
+    expect(atArchive).toEqual([
+      [...ended, other],
+      [...ended, other, next],
+    ]);
+  });
+
+  test('is left to the next round when this one has gone on for long', async () => {
+    const { plane, submit, state } = await planeWith({
+      cleaningMs: 60_000,
+      archive: async () => {
+        plane.clock.now += 60_000;
+      },
+    });
+    const ended = await leftBehind(plane);
+    const next = await submit('prod/a');
+    const left = async () => (await plane.ledger.open()).map(({ id }) => id);
+    await plane.round();
+    expect([await left(), await state(next)]).toEqual([[ended[1], next], 'starting']);
+    await plane.round();
+    expect(await left()).toEqual([next]);
+  });
+
+  test('has the plans looked through once for all that have, if at all', async () => {
+    const { plane } = await planeWith();
+    const list = vi.spyOn(plane.plans, 'list');
+    await leftBehind(plane);
+    for (let round = 0; round < 3; round++) await plane.round();
+    expect(list).toHaveBeenCalledTimes(1);
+  });
+
   test('takes its plan with it when that was used, and only then', async () => {
     const { plane } = await planeWith();
     const planId = await planned(plane);
@@ -474,6 +524,26 @@ describe('one run that cannot be helped', () => {
     const next = await submit();
     await expect(plane.round()).rejects.toThrow('permission denied');
     expect([await state(next), (await plane.ledger.get(worst.id))?.occupied]).toEqual(['starting', true]);
+  });
+
+  test('is tried once in a round when it cannot be started, however many paths are freed meanwhile', async () => {
+    const tried: string[] = [];
+    const { plane, submit } = await planeWith({
+      launcher: stub => ({
+        ...stub,
+        choose: async run => {
+          tried.push(run.id);
+          await cannot(run, fail);
+          return stub.choose(run);
+        },
+      }),
+    });
+    const ended = await workerOf(plane);
+    await must(ended.tell('finish', { outcome: 'failed' }));
+    plane.gone.add(ended.id);
+    const worst = await submit(bad);
+    await expect(plane.round()).rejects.toThrow('permission denied');
+    expect(tried).toEqual([ended.id, worst]);
   });
 
   test('holds up no other when its worker cannot be started, and the round fails', async () => {

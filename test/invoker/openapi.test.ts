@@ -27,7 +27,18 @@ describe('/openapi.json', () => {
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { responses }]) => `${method} ${path} ${Object.keys(responses).join(' ')}`),
     );
-    const worker = ['claim', 'credentials', 'errored-state', 'heartbeat', 'log', 'source', 'phase', 'plan', 'finish'];
+    const worker = [
+      'claim',
+      'credentials',
+      'errored-state',
+      'heartbeat',
+      'log',
+      'source',
+      'phase',
+      'plan',
+      'provider-cache',
+      'finish',
+    ];
     expect(operations.sort()).toEqual(
       [
         'post /v1/runs 202 4XX 5XX',

@@ -50,7 +50,8 @@ const steps: Readonly<
   },
   claim: {
     step: run => claim(run, { ticket: ticketHash, token: tokenHash }, t0, times),
-    legal: { starting: 'running' },
+    // A claim that is told again.
+    legal: { starting: 'running', running: 'running' },
   },
   deny: { step: run => deny(run, noWorker, t0), legal: { starting: 'failed' } },
   beat: { step: run => beat(run, t0, times.leaseMs), legal: { running: 'running' } },
@@ -99,7 +100,34 @@ describe('claim', () => {
   test('uses the ticket up and begins lease and deadline', () => {
     const run = runningRun();
     expect(run).not.toHaveProperty('ticketHash');
-    expect(run).toMatchObject({ tokenHash, leaseUntil: t0 + times.leaseMs, deadline: t0 + times.deadlineMs });
+    expect(run).toMatchObject({
+      tokenHash,
+      claimedAt: t0,
+      leaseUntil: t0 + times.leaseMs,
+      deadline: t0 + times.deadlineMs,
+    });
+  });
+
+  const hashes = { ticket: ticketHash, token: tokenHash };
+
+  test('comes in time, or is refused', () => {
+    const inTime = t0 + times.startMs;
+    expect(claim(startingRun(), hashes, inTime, times)).toMatchObject({ ok: true });
+    expect(claim(startingRun(), hashes, inTime + 1, times)).toMatchObject({ ok: false });
+  });
+
+  test('changes nothing when it is told again before its lease is over', () => {
+    const run = value(cancel(runningRun(), t0));
+    const leaseEnd = t0 + times.leaseMs;
+    expect(value(claim(run, hashes, leaseEnd, times))).toBe(run);
+    expect(claim(run, hashes, leaseEnd + 1, times)).toMatchObject({ ok: false });
+  });
+
+  test.each([
+    ['makes another token', runningRun(), { ...hashes, token: 'another' }],
+    ['comes after the worker was heard of', value(beat(runningRun(), t0, times.leaseMs)), hashes],
+  ])('is refused that %s', (_, run, shown) => {
+    expect(claim(run, shown, t0, times)).toMatchObject({ ok: false, problem: { code: 'E_RUN_ENDED' } });
   });
 });
 

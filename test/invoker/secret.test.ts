@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deriveKeys, digestOf, newRunId, newSecret, sameSecret } from '../../invoker/secret.ts';
+import { deriveKeys, digestOf, newRunId, newSecret, sameSecret, tokenOf } from '../../invoker/secret.ts';
 
 describe('newRunId', () => {
   test('is `r_` and 26 letters and digits of base32', () => {
@@ -66,4 +66,17 @@ describe('deriveKeys', () => {
     expect(await keys.runKey('r_a')).toMatch(/^k_[A-Za-z0-9_-]{43}$/);
     expect(await keys.runKey('r_a')).not.toBe(await keys.runKey('r_b'));
   });
+});
+
+test('a token is made of run, ticket and nonce, each of them', () => {
+  const tokens = [
+    ['r_a', 'ticket', 'nonce'],
+    ['r_b', 'ticket', 'nonce'],
+    ['r_a', 'another', 'nonce'],
+    ['r_a', 'ticket', 'another'],
+    ['r_a', 'nonce', 'ticket'],
+  ].map(([run = '', ticket = '', nonce = '']) => tokenOf(run, ticket, nonce));
+  expect(new Set(tokens).size).toBe(tokens.length);
+  expect(tokens[0]).toMatch(/^r_a\.[\w-]{43}$/);
+  expect(tokenOf('r_a', 'ticket', 'nonce')).toBe(tokens[0]);
 });

@@ -18,10 +18,10 @@ import { usualKeyTimes } from '../../invoker/identity/issuer-keys.ts';
 import { tokenVerifier, type VerifyToken } from '../../invoker/identity/verify.ts';
 import { type KeeperParts, keep } from '../../invoker/keeper.ts';
 import type { Launcher, Ledger, Plans } from '../../invoker/ledger.ts';
-import { policyFile } from '../../invoker/policy-source.ts';
+import { type PolicySource, policyFile } from '../../invoker/policy-source.ts';
 import type { Room } from '../../invoker/queue.ts';
 import { deriveKeys, type Keys } from '../../invoker/secret.ts';
-import { workerOperations } from '../../invoker/worker-operations.ts';
+import { type WorkerDoorParts, workerOperations } from '../../invoker/worker-operations.ts';
 import type { AuditEntry } from '../../policies/contract/audit-entry.ts';
 import { ok } from '../../policies/contract/error.ts';
 import type { RequestBody } from '../../policies/contract/request.ts';
@@ -70,7 +70,11 @@ export interface PlaneOptions {
   /** Puts something between the doors and the ledger. */
   readonly ledger?: (real: Ledger) => Ledger;
   readonly launcher?: (stub: Launcher) => Launcher;
+  readonly policySource?: (file: PolicySource) => PolicySource;
   readonly archive?: KeeperParts['archive'];
+  readonly grantProviders?: WorkerDoorParts['grantProviders'];
+  /** After so long a round of the keeper begins no more cleaning up. */
+  readonly cleaningMs?: number;
 }
 
 export interface Plane {
@@ -112,7 +116,7 @@ interface Sent {
 }
 
 export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
-  const { policy: text = openPolicy, maxQueued = 100, workers = 4 } = options;
+  const { policy: text = openPolicy, maxQueued = 100, workers = 4, cleaningMs = Infinity } = options;
   const clock = { now: t0 };
   const now = () => clock.now;
   const file = join(temporaryDirectory('policy'), 'allowlist.yaml');
@@ -130,7 +134,8 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
   const real = sqliteLedger({ database, keys, now });
   const ledger = options.ledger?.(real) ?? real;
   const logs = sqliteLogs(database);
-  const policy = policyFile(file, { changed: () => {}, broken: () => {} }, now);
+  const source = policyFile(file, { changed: () => {}, broken: () => {} }, now);
+  const policy = options.policySource?.(source) ?? source;
   const { plans, routes } = planFiles({ directory: temporaryDirectory('plans'), keys, url: () => '', now });
 
   const verify =
@@ -153,6 +158,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
         policy,
         seals: keys,
         credentials: noCredentials,
+        ...(options.grantProviders ? { grantProviders: options.grantProviders } : {}),
         now,
         wake,
         ...times,
@@ -225,7 +231,7 @@ export async function testPlane(options: PlaneOptions = {}): Promise<Plane> {
     log: () => logged.join(''),
     setPolicy,
     reports,
-    round: mayExpire => keep(keeperParts, mayExpire),
+    round: mayExpire => keep({ ...keeperParts, until: clock.now + cleaningMs }, mayExpire),
     ask,
     invoke,
     submit: async request => {

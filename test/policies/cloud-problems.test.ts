@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cloudProblems } from '../../policies/cloud-problems.ts';
 import { policyFrom } from '../support/policy.ts';
@@ -13,6 +15,11 @@ test('has nothing to say of a repository behind ssh whose key is a secret', () =
   expect(
     problemsOf({ ...remote, modules: [{ url: 'git@gitlab.example.com:a/m.git', deploy_key: secret, known_hosts }] }),
   ).toEqual([]);
+});
+
+test("has nothing to say of the policy of the module's examples", () => {
+  const example = join(import.meta.dirname, '../../terraform/examples/allowlist.yaml');
+  expect(cloudProblems(policyFrom(readFileSync(example, 'utf8')))).toEqual([]);
 });
 
 test('wants somebody who may ask', () => {

@@ -5,6 +5,7 @@ import type { Finish } from '../../policies/contract/worker.ts';
 import { dist } from '../support/cli.ts';
 import { run } from '../support/command.ts';
 import { cleanEnvironment } from '../support/environment.ts';
+import { freePort } from '../support/free-port.ts';
 import { requires } from '../support/requirements.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { awsError, secretArn, session, startAwsStub } from './aws-stub.ts';
@@ -63,3 +64,14 @@ test.skipIf(requires('terraform'))(
     });
   },
 );
+
+test('the built worker says by its exit code that it did not reach its door', { timeout: 60_000 }, async () => {
+  const { status, stderr } = await run(process.execPath, [join(dist(), 'worker.js')], {
+    env: cleanEnvironment({
+      INFRA_DEPLOYER_DOOR: `http://127.0.0.1:${await freePort()}`,
+      INFRA_DEPLOYER_RUN: runId,
+      INFRA_DEPLOYER_TICKET: 'ticket',
+    }),
+  });
+  expect([status, stderr]).toEqual([75, 'the door was not reached for one lease\n']);
+});

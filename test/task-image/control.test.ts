@@ -45,6 +45,23 @@ describe('claiming', () => {
     expect(control.claimed.token).toBe('token');
   });
 
+  test('is told with the same nonce until it is answered, and with another by another worker', async () => {
+    const noncesOf = () => door.of('claim').map(({ body }) => (body as { nonce?: string }).nonce);
+    door = await startScriptedDoor();
+    door.answer('claim', refusal('E_INTERNAL'), 500);
+    const claiming = takeControl(doorwayTo(door.url), runId, 'ticket', 5000);
+    while (noncesOf().length < 2) await sleep(20);
+    door.answer('claim', claimed());
+    control = await claiming;
+    const nonces = noncesOf();
+    expect(new Set(nonces).size).toBe(1);
+    expect(nonces[0]).toMatch(/^[\w-]{43}$/);
+    expect(control.masker.masked(`${nonces[0]}`)).toBe('[masked]');
+    const another = await takeControl(doorwayTo(door.url), runId, 'ticket', 1000);
+    await another.finish({ outcome: 'failed' });
+    expect(noncesOf().at(-1)).not.toBe(nonces[0]);
+  });
+
   test('gives up when there is no door for long', async () => {
     door = await startScriptedDoor();
     await door.away();
@@ -254,6 +271,17 @@ test('the heartbeat goes on while the run does, and ends with it', async () => {
   const beats = door.of('heartbeat').length;
   await sleep(200);
   expect(door.of('heartbeat').length).toBe(beats);
+});
+
+test('the heartbeat goes on until the door has taken the end', async () => {
+  const { finish, stop } = await begin({ heartbeatMs: 50, leaseMs: 3000 });
+  door.answer('finish', refusal('E_POLICY_UNAVAILABLE'), 503);
+  const finishing = finish({ outcome: 'succeeded' });
+  await sleep(4000);
+  door.answer('finish', {});
+  await finishing;
+  expect(door.of('heartbeat').length).toBeGreaterThan(3);
+  expect(stop.aborted).toBe(false);
 });
 
 test('a heartbeat is left out where the door has just heard of the run', async () => {

@@ -94,7 +94,7 @@ describe('a worker in Lambda', { timeout: 60_000 }, () => {
       expect(door.of('claim').length).toBe(runs);
       expect(door.of('finish').length).toBe(runs);
     }
-    expect(door.of('claim')[0]?.body).toEqual(event);
+    expect(door.of('claim')[0]?.body).toMatchObject(event);
     // Without a backend it is refused, here where no state can be kept.
     expect(door.of('finish')[0]?.body).toMatchObject({ outcome: 'failed', error: { code: 'E_BACKEND_NOT_ALLOWED' } });
     for (const place of ['run', 'clone', 'data']) expect(existsSync(join(workDir, place))).toBe(false);
@@ -108,6 +108,7 @@ describe('a worker in Lambda', { timeout: 60_000 }, () => {
 
   test.each([
     ['more than a run and its ticket', { ...event, command: 'apply' }],
+    ['what a worker makes itself', { ...event, nonce: 'n'.repeat(43) }],
     ['an HTTP request', { requestContext: {}, body: JSON.stringify(event) }],
     ['no run', { run: 'r_x', ticket: 't' }],
     ['nothing', {}],

@@ -69,6 +69,7 @@ export function silentControl(): Control & { readonly lines: string[] } {
     phase: async () => {},
     source: async () => ({ keepPlan: false }),
     grantPlan: async () => '',
+    grantProviders: async () => ({}),
     credentials: async () => ({}),
     grantErroredState: async () => undefined,
     finish: async () => {},

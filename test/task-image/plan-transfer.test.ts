@@ -96,6 +96,18 @@ describe('storing a plan', () => {
     expect(got).toEqual([{ method: 'PUT', body: bytes }]);
   });
 
+  test.each([409, 500, 503])('is tried again while the store says %i', async status => {
+    const answers = [status, status, 200];
+    const url = await serve((_request, response) => response.writeHead(answers.shift() ?? 500).end());
+    await storePlan({ ...silentControl(), grantPlan: async () => url }, bytes);
+    expect(answers).toEqual([]);
+  });
+
+  test('is done when the plan is there already', async () => {
+    const url = await serve((_request, response) => response.writeHead(412).end());
+    await storePlan({ ...silentControl(), grantPlan: async () => url }, bytes);
+  });
+
   test('fails when it is not taken', async () => {
     const url = await serve((_request, response) => response.writeHead(507).end());
     const control = { ...silentControl(), grantPlan: async () => url };

@@ -2,12 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type StackSettings, usualSettings } from '../../policies/allowlist.ts';
+import type { Isolation } from '../../task-image/isolation.ts';
 import type { Masker } from '../../task-image/masking/masker.ts';
 import { prepare } from '../../task-image/places.ts';
 import type { HttpsProxy } from '../../task-image/proxy.ts';
 import { type Fetching, terraform } from '../../task-image/terraform.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { isolation, runDirectory, silentControl } from './parts.ts';
+import { runDirectory, silentControl, isolation as strongest } from './parts.ts';
 
 export interface Surroundings {
   readonly settings?: Partial<StackSettings>;
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly environment?: Readonly<Record<string, string>>;
   readonly masker?: Masker;
   readonly proxy?: HttpsProxy;
+  /** The strongest of this machine, unless given. */
+  readonly isolation?: Isolation;
 }
 
 /** For the `init` of a stack whose modules lie beside it. */
@@ -33,6 +36,7 @@ export function runningStack(files: Readonly<Record<string, string>>, surroundin
   const silent = silentControl();
   const { command = 'plan', environment = {}, masker = silent.masker, graceMs = silent.claimed.graceMs } = surroundings;
   const control = { ...silent, masker, claimed: { ...silent.claimed, command, graceMs }, graceMs: () => graceMs };
+  const { isolation = strongest } = surroundings;
   const settings = { ...usualSettings, ...surroundings.settings };
   const path = process.env.PATH ?? '/usr/bin:/bin';
   const dataDir = join(runDir, 'd');

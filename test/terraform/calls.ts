@@ -117,7 +117,7 @@ function keys(rendered: Rendered): readonly Row[] {
 
 function buckets(rendered: Rendered): readonly Row[] {
   const policy = `${rendered.buckets.policy.arn}/${settings(rendered).policy.key}`;
-  const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const plan = `${rendered.buckets.plans.arn}/plans/r_1`;
   const entries = `${rendered.buckets.audit.arn}/00000001`;
   const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const create = { context: { 's3:if-none-match': '*' } };
@@ -130,7 +130,7 @@ function buckets(rendered: Rendered): readonly Row[] {
     ['read a plan', 's3:GetObject', plan, ['workerDoor']],
     ['… without TLS', 's3:GetObject', plan, [], plain],
     ['remove a plan', 's3:DeleteObject', plan, ['keeper', 'admin']],
-    ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['keeper', 'admin']],
+    ['list plans', 's3:ListBucket', rendered.buckets.plans.arn, ['workerDoor', 'keeper', 'admin']],
     ['open the plans to others', 's3:PutBucketPolicy', rendered.buckets.plans.arn, admin],
     ['keep an errored state', 's3:PutObject', errored, ['workerDoor'], create],
     ['… over another', 's3:PutObject', errored, [], only('workerDoor')],
@@ -149,7 +149,7 @@ function logs(rendered: Rendered): readonly Row[] {
   const own = stream(given(lambda(rendered, 'deploy').logGroup, 'log group'));
   return [
     ["keep a run's log", 'logs:PutLogEvents', runs, ['keeper', 'admin']],
-    ["read a run's log", 'logs:GetLogEvents', runs, ['audit', 'admin']],
+    ["read a run's log", 'logs:GetLogEvents', runs, admin],
     ['remove it', 'logs:DeleteLogStream', runs, admin],
     ["write the deploy door's own log", 'logs:PutLogEvents', own, ['deploy', 'admin']],
     ['read that', 'logs:GetLogEvents', own, admin],
@@ -277,7 +277,7 @@ function roles(rendered: Rendered): readonly Row[] {
 
 function endpoints(rendered: Rendered): readonly Row[] {
   const door = lambda(rendered, 'worker').aliasArn;
-  const plan = `${rendered.buckets.plans.arn}/r_1`;
+  const plan = `${rendered.buckets.plans.arn}/plans/r_1`;
   const errored = `${rendered.buckets.errored.arn}/r_1.tfstate`;
   const theirs = `arn:aws:lambda:${rendered.region}:${place.stranger}:function:theirs`;
   const bucket = `arn:aws:s3:::${place.strangersBucket}/loot`;

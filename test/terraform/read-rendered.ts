@@ -1,4 +1,6 @@
 /** Reads what was applied by what the module calls it. */
+
+import { readPolicy } from '../support/aws/iam/policy-document.ts';
 import type { Applied, Resources } from './apply-module.ts';
 import type {
   FunctionName,
@@ -10,7 +12,6 @@ import type {
   RenderedTask,
   RoleName,
 } from './rendered.ts';
-import { readPolicy } from './rendered-policy.ts';
 
 const roles: Readonly<Record<RoleName, string>> = {
   ci: 'ci[0]',

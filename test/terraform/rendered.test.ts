@@ -1,8 +1,9 @@
 /** What the module makes, read back: names that fit each other, settings of the functions, sizes that AWS takes. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { proxyNamed } from '../../task-image/proxy.ts';
+import type { PolicyDocument } from '../support/aws/iam/policy-document.ts';
 import { requires } from '../support/requirements.ts';
-import { type PolicyDocument, type Rendered, renderModule, wholeInstallation } from './rendered.ts';
+import { type Rendered, renderModule, wholeInstallation } from './rendered.ts';
 
 const slow = 300_000;
 
@@ -47,6 +48,7 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
       policy: policy(),
       plans: plans(),
       erroredStates: { bucket: made.buckets.errored.name },
+      providerCache: { bucket: plans().bucket },
       runRole: made.roles.run?.arn,
       keeper: made.functions.keeper?.aliasArn,
     });

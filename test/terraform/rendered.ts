@@ -1,12 +1,10 @@
 /** What the Terraform module makes, as other tests read it: roles, policies, functions, tasks, stores. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PolicyDocument } from '../support/aws/iam/policy-document.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { applyModule, moduleDirectory } from './apply-module.ts';
 import { readRendered } from './read-rendered.ts';
-import type { PolicyDocument } from './rendered-policy.ts';
-
-export type { PolicyDocument, PolicyStatement } from './rendered-policy.ts';
 
 /** `name` is the role's in AWS; the key it is found by in `Rendered` is its part in the module. */
 export interface RenderedRole {

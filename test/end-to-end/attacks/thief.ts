@@ -7,6 +7,8 @@ export interface Thief {
   loot(name: string): string;
   /** How many of a name's connections are still held, by whatever process. */
   connections(name: string): number;
+  /** Says a line to whoever waits for one under this name. */
+  tell(name: string, line: string): void;
   /** How many came at all, whatever they said. */
   visits(): number;
   stop(): Promise<void>;
@@ -37,6 +39,9 @@ export async function startThief(): Promise<Thief> {
         .map(({ text }) => text.slice(name.length + 1))
         .join('\n'),
     connections: name => of(name).filter(({ isOpen }) => isOpen).length,
+    tell: (name, line) => {
+      for (const { socket } of of(name)) socket.write(`${line}\n`);
+    },
     visits: () => visits.length,
     stop: async () => {
       for (const { socket } of visits) socket.destroy();

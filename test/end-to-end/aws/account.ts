@@ -1,6 +1,7 @@
 /** A whole installation in an account: what the Terraform module would make, with the built bundles behind it, and moto for the stores. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateClusterCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
@@ -20,6 +21,8 @@ import { type Rendered, type RenderedFunction, type RenderedRole, renderModule }
 
 export const planRole = 'arn:aws:iam::222222222222:role/tf-plan';
 export const applyRole = 'arn:aws:iam::222222222222:role/tf-apply';
+/** May invoke the audit door, as an account's own administrators would let somebody. */
+export const auditorRole = 'arn:aws:iam::111111111111:role/auditor';
 export const stateBucket = 'acme-tfstate';
 
 export interface Account {
@@ -33,9 +36,11 @@ export interface Account {
   readonly setPolicy: (policy: object) => Promise<void>;
   readonly policy: Policy;
   /** The built CLI as CI has it: credentials of CI's role, and the ID token of a job. */
-  readonly cli: (args: readonly string[], env?: Readonly<Record<string, string>>) => ReturnType<typeof runCli>;
+  readonly cli: typeof runCli;
   /** Environment of somebody who holds the role's credentials. */
   readonly environmentOf: (role: string) => Readonly<Record<string, string>>;
+  /** A file with the milliseconds by which the keeper's clock is ahead. */
+  readonly keeperClock: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -51,8 +56,13 @@ export interface AccountOptions {
   readonly rules: readonly object[];
   /** Added to what every stack has: the backend and the two roles. */
   readonly stacks?: readonly object[];
+  /** By name; `secret:NAME` in what the policy says is then its ARN. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Added to the roles of all stacks. */
+  readonly runAs?: { readonly plan?: object; readonly apply?: object };
   readonly front?: Pick<FrontOptions, 'maxSessionSeconds'>;
+  /** What starts a worker; its entry itself where a test does not say. */
+  readonly worker?: (kind: 'lambda' | 'fargate', entry: readonly string[]) => readonly string[];
 }
 
 export async function installInAccount(options: AccountOptions): Promise<Account> {
@@ -60,8 +70,10 @@ export async function installInAccount(options: AccountOptions): Promise<Account
   const { account, region } = made;
   const moto = await startMoto({ account });
   const admin = clientFor(moto.url, anybody, region);
-  const rendered = inNetworkOf(made, await someNetwork(moto.url));
-  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered) });
+  const keeperClock = join(temporaryDirectory('clock'), 'ahead');
+  writeFileSync(keeperClock, '0');
+  const rendered = withClock(inNetworkOf(made, await someNetwork(moto.url)), keeperClock);
+  const front = await startFront({ ...options.front, moto: moto.url, world: worldOf(rendered, options) });
 
   const deployKey = readFileSync(sshd.deployKeyFile, 'utf8');
   await makeStores(rendered, admin);
@@ -98,13 +110,12 @@ export async function installInAccount(options: AccountOptions): Promise<Account
     deployKey,
     policy,
     setPolicy,
+    keeperClock,
     environmentOf,
-    cli: (args, env = {}) =>
-      runCli(args, {
-        ...environmentOf(ci),
-        INFRA_DEPLOYER_SERVER: `lambda:${functionOf(rendered, 'deploy').aliasArn}`,
-        ...env,
-      }),
+    cli: (args, env = {}, options = {}) => {
+      const server = { INFRA_DEPLOYER_SERVER: `lambda:${functionOf(rendered, 'deploy').aliasArn}` };
+      return runCli(args, { ...environmentOf(ci), ...server, ...env }, options);
+    },
     stop: async () => {
       await front.stop();
       await Promise.all([moto.stop(), sshd.stop(), issuer.stop()]);
@@ -151,6 +162,14 @@ function inNetworkOf(
   return { ...rendered, functions: { ...rendered.functions, keeper: { ...keeper, env } } };
 }
 
+/** Leases and deadlines are minutes, which no test waits for. */
+function withClock(rendered: Rendered, file: string): Rendered {
+  const keeper = functionOf(rendered, 'keeper');
+  const preload = `--import=${pathToFileURL(join(import.meta.dirname, 'clock.js')).href}`;
+  const env = { ...keeper.env, NODE_OPTIONS: preload, TEST_CLOCK_FILE: file };
+  return { ...rendered, functions: { ...rendered.functions, keeper: { ...keeper, env } } };
+}
+
 const policyKey = (rendered: Rendered): string => {
   const settings = JSON.parse(functionOf(rendered, 'deploy').env.INFRA_DEPLOYER_SETTINGS ?? '{}');
   return settings.policy.key;
@@ -158,7 +177,7 @@ const policyKey = (rendered: Rendered): string => {
 
 /** What the policy says of how stacks run: state in a bucket of the other account, a role for each command. */
 async function policyOf(
-  { repository, rules, stacks = [], secrets = {} }: AccountOptions,
+  { repository, rules, stacks = [], secrets = {}, runAs = {} }: AccountOptions,
   {
     sshd,
     issuer,
@@ -178,7 +197,7 @@ async function policyOf(
     },
   };
   const text = JSON.stringify([
-    { paths: ['**'], backend, plan: { role: planRole }, apply: { role: applyRole } },
+    { paths: ['**'], backend, plan: { role: planRole, ...runAs.plan }, apply: { role: applyRole, ...runAs.apply } },
     ...stacks,
   ]).replaceAll(/"secret:([\w-]+)"/g, (_, name) => JSON.stringify(arns[name]));
   return {
@@ -197,7 +216,7 @@ async function policyOf(
 }
 
 /** Everything that may be asked of AWS is judged by what the module says. */
-function worldOf(rendered: Rendered): World {
+function worldOf(rendered: Rendered, { worker = (_, entry) => entry }: Pick<AccountOptions, 'worker'>): World {
   const { account, region, roles, functions, taskDefinitions, buckets, keys, endpoints } = rendered;
   const own = Object.fromEntries(
     Object.values(roles).map(({ arn, trust, policies }) => [arn, { trust: read(trust), policies: policies.map(read) }]),
@@ -210,13 +229,26 @@ function worldOf(rendered: Rendered): World {
   const state = { Effect: 'Allow', Resource: [`arn:aws:s3:::${stateBucket}/*`] };
   const list = { Effect: 'Allow', Action: 's3:ListBucket', Resource: `arn:aws:s3:::${stateBucket}` };
   const directory = temporaryDirectory('workers');
-  const worker = [process.execPath, join(dist(), 'worker.js')];
+  const entry = [process.execPath, join(dist(), 'worker.js')];
   const bundle = join(dist(), 'lambda', 'index.mjs');
   return {
     account,
     region,
     roles: {
       ...own,
+      [auditorRole]: {
+        trust: read(roleOf(rendered, 'ci').trust),
+        policies: [
+          readPolicy({
+            Version: '2012-10-17',
+            Statement: {
+              Effect: 'Allow',
+              Action: 'lambda:InvokeFunction',
+              Resource: functionOf(rendered, 'audit').aliasArn,
+            },
+          }),
+        ],
+      },
       [planRole]: target({ ...state, Action: 's3:GetObject' }, list),
       [applyRole]: target({ ...state, Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'] }, list),
     },
@@ -226,7 +258,7 @@ function worldOf(rendered: Rendered): World {
         lambdaOf(
           one,
           name.startsWith('worker-')
-            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker] }
+            ? { command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/l`, ...worker('lambda', entry)] }
             : { bundle },
         ),
       ]),
@@ -239,7 +271,7 @@ function worldOf(rendered: Rendered): World {
           executionRole,
           container: container.name,
           env: container.environment,
-          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker],
+          command: ['env', `INFRA_DEPLOYER_WORK_DIR=${directory}/t`, ...worker('fargate', entry)],
           stopTimeoutSeconds: container.stopTimeout,
         },
       ]),

@@ -22,7 +22,7 @@ const chosen = (choice: Partial<Choice> & { worker?: 'lambda' | 'fargate' | 'aut
     past: [ended(minute)],
     installed: ['lambda', 'fargate'],
     graceMs,
-    settings: { worker: choice.worker ?? 'auto', minutes: choice.minutes ?? 10 },
+    settings: { worker: choice.worker ?? 'auto', ...(choice.minutes && { minutes: choice.minutes }) },
     ...choice,
   });
 
@@ -46,6 +46,11 @@ describe('a stack that names its worker', () => {
   });
 });
 
+test('a stack of which the policy says nothing is `auto`', () => {
+  expect(value(chosen({ settings: {} }))).toBe('lambda');
+  expect(value(chosen({ settings: {}, past: [] }))).toBe('fargate');
+});
+
 describe('auto', () => {
   test.each(['lambda', 'fargate'] as const)('is %s where there is nothing else', only => {
     for (const command of ['plan', 'apply'] as const)
@@ -59,9 +64,10 @@ describe('auto', () => {
   test.each([
     ['a plan that has always been quick', {}, 'lambda'],
     ['a path without history', { past: [] }, 'fargate'],
+    ['plans that just fit, without a deadline', { past: [ended(longestMs)] }, 'lambda'],
     ['a deadline that just fits', { minutes: 12 }, 'lambda'],
     ['a deadline that does not fit', { minutes: 13 }, 'fargate'],
-    ['plans that just fit', { past: [ended(longestMs)] }, 'lambda'],
+    ['plans that just fit, and a deadline that does', { past: [ended(longestMs)], minutes: 12 }, 'lambda'],
     ['plans that do not fit', { past: [ended(longestMs + 1)] }, 'fargate'],
     ['a plan that its deadline stopped', { past: [ended(minute), ended(longestMs + 1, 'timed_out')] }, 'fargate'],
     ['one slow plan of nineteen', { past: [...Array(18).fill(ended(minute)), ended(1e9)] }, 'fargate'],

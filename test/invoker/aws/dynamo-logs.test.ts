@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { linesKey } from '../../../invoker/aws/dynamo-keys.ts';
+import { dynamoLogs } from '../../../invoker/aws/dynamo-logs.ts';
+import type { Table } from '../../../invoker/aws/dynamo-table.ts';
 import { requires } from '../../support/requirements.ts';
 import { logsContract } from '../logs-contract.ts';
 import { t0 } from '../sample-run.ts';
@@ -35,6 +38,36 @@ describe.skipIf(requires('aws'))('on AWS', () => {
     for (const [seq, batch] of batches.entries()) expect(await logs.append('r_a', seq, batch)).toBe(true);
     expect(await logs.read('r_a', 0, 1e9)).toEqual({ lines: batches.flat(), cursor: 40, more: false });
   }, 60_000);
+
+  test('wide lines are read hardly more than once, in pages of any width', async () => {
+    const { table } = await newStores(aws);
+    let read = 0;
+    const query: Table['query'] = async range => {
+      const items = await table.query(range);
+      read += items.length;
+      return items;
+    };
+    const logs = dynamoLogs({ table: { ...table, query }, now: () => t0 });
+    const [stored, chars] = [40, 200_000];
+    for (let seq = 0; seq < stored; seq += 1) await logs.append('r_a', seq, [line('x'.repeat(chars))]);
+    for (const width of [1, 2, 5, 20]) {
+      read = 0;
+      let [cursor, more] = [0, true];
+      while (more) ({ cursor, more } = await logs.read('r_a', cursor, (width + 0.5) * chars));
+      expect(cursor).toBe(stored);
+      expect(read / stored).toBeLessThanOrEqual(3);
+    }
+  }, 60_000);
+
+  test('a gap ends the log, however much comes after it', async () => {
+    const { table, logs } = await newStores(aws);
+    for (let seq = 0; seq < 20; seq += 1) await logs.append('r_a', seq, [line(`${seq}`)]);
+    await table.write({ gap: table.remove(linesKey('r_a', 3, 0)) });
+    const query = vi.spyOn(table, 'query');
+    expect(await logs.read('r_a', 0, 1e6)).toMatchObject({ cursor: 3, more: false });
+    expect(await logs.read('r_a', 3, 1e6)).toEqual({ lines: [], cursor: 3, more: false });
+    expect(query.mock.calls.length).toBeLessThan(5);
+  });
 
   test('of two batches with one number that come at once one is stored, whole', async () => {
     const { logs } = await newStores(aws);

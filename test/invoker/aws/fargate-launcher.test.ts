@@ -119,7 +119,16 @@ describe('a task that ECS does not start', () => {
       { error: 'AccessDeniedException', body: { message: 'role/capacity is not authorized to perform: ecs:RunTask' } },
       false,
     ],
-    ['does not know the task', { error: 'ClientException', body: { message: 'TaskDefinition is inactive' } }, false],
+    [
+      'was told of a replaced task',
+      { error: 'ClientException', body: { message: 'TaskDefinition is inactive' } },
+      true,
+    ],
+    [
+      'knows no such task',
+      { error: 'InvalidParameterException', body: { message: 'TaskDefinition not found.' } },
+      true,
+    ],
     ['is told nonsense', { error: 'InvalidParameterException', body: { message: 'No Container Instances' } }, false],
     ['lacks an attribute', { body: { failures: [{ reason: 'ATTRIBUTE', detail: 'cpu' }], tasks: [] } }, false],
   ])('because it %s is told in words; again only where that helps', async (_, answer, again) => {

@@ -40,11 +40,18 @@ describe('a worker is chosen', () => {
     expect(value(await launcher.choose(queuedRun({ path: 'staging/x' })))).toEqual({ worker: 'fargate', startMs: 2 });
   });
 
-  test('by the history of the path', async () => {
-    const policy = policyWith('    stacks: [{paths: [prod/**], limits: {minutes: 10}}]');
+  test('by the history of the path, whatever the deadline that nobody has set', async () => {
     const chosen = async (past: readonly RunRecord[]) =>
-      value(await both({ policy, past }).launcher.choose(queuedRun())).worker;
+      value(await both({ past }).launcher.choose(queuedRun())).worker;
     expect([await chosen([]), await chosen([runIn('succeeded')])]).toEqual(['fargate', 'lambda']);
+  });
+
+  test('by the deadline that the policy sets', async () => {
+    const chosen = async (minutes: number) => {
+      const policy = policyWith(`    stacks: [{paths: [prod/**], limits: {minutes: ${minutes}}}]`);
+      return value(await both({ policy, past: [runIn('succeeded')] }).launcher.choose(queuedRun())).worker;
+    };
+    expect([await chosen(10), await chosen(30)]).toEqual(['lambda', 'fargate']);
   });
 
   test('not at all for a repository that has left the policy', async () => {

@@ -12,6 +12,14 @@ test('reads what a function is told', () => {
   expect(readSettings(JSON.stringify(audit))).toEqual(audit);
 });
 
+test('may tell the worker door of a cache', () => {
+  const worker = { function: 'worker', table: 't', recordsKey: key, policy, plans: { bucket: 'plans', key } };
+  const told = { ...worker, runRole: 'arn:aws:iam::111111111111:role/run', keeper: lambda('keeper') };
+  const providerCache = { bucket: 'plans' };
+  expect(readSettings(JSON.stringify({ ...told, providerCache }))).toEqual({ ...told, providerCache });
+  expect(() => readSettings(JSON.stringify({ ...told, providerCache: {} }))).toThrow(/bucket/);
+});
+
 test.each([
   ['nothing', undefined, /INFRA_DEPLOYER_SETTINGS/],
   ['no JSON', '{', /INFRA_DEPLOYER_SETTINGS: /],

@@ -5,6 +5,7 @@ const pull = 'CannotPullContainerError: pull image manifest has been retried 5 t
 const secrets =
   'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed';
 const notStarted = (stoppedReason: string) => ({ stopCode: 'TaskFailedToStart' as const, stoppedReason });
+const exited: Stopped = { stopCode: 'EssentialContainerExited', stoppedReason: 'Essential container in task exited' };
 
 describe('a task that stopped', () => {
   test.each<[string, Stopped]>([
@@ -23,17 +24,15 @@ describe('a task that stopped', () => {
       notStarted('Unexpected EC2 error while attempting to Create Network Interface: UnauthorizedOperation'),
     ],
     ['somebody stopped it', { stopCode: 'UserInitiated' as const, stoppedReason: 'Task stopped by user, try again' }],
-    [
-      'its worker ended',
-      { stopCode: 'EssentialContainerExited' as const, stoppedReason: 'Essential container in task exited' },
-    ],
+    ['its worker ended', exited],
+    ['its worker failed', { ...exited, containers: [{ exitCode: 1 }] }],
     ['nobody knows why', {}],
   ])('because %s fails its run', (_, task) => {
     expect(stopReason(task)).not.toHaveProperty('again');
     expect(stopReason(task).failed).toContain(task.stoppedReason ?? 'the task stopped');
   });
 
-  test.each([
+  test.each<[string, Stopped]>([
     [
       'its spare capacity was taken',
       { stopCode: 'SpotInterruption' as const, stoppedReason: 'Your Spot Task was interrupted.' },
@@ -52,6 +51,7 @@ describe('a task that stopped', () => {
         'Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet',
       ),
     ],
+    ['its worker did not reach its door', { ...exited, containers: [{ exitCode: 75 }] }],
     ['there was no room', notStarted('Capacity is unavailable at this time. Please try again later')],
   ])('because %s may be tried again', (_, task) => {
     expect(stopReason(task)).toMatchObject({ again: true });

@@ -1,7 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { DoorError } from '../../../invoker/errors.ts';
 import { commitA } from '../sample-run.ts';
 import { type Plane, testPlane, times } from '../test-plane.ts';
-import { begin, finished, must, source, storePlan, type TestWorker, upload, workerOf } from '../test-worker.ts';
+import {
+  begin,
+  finished,
+  must,
+  planned,
+  source,
+  storePlan,
+  type TestWorker,
+  upload,
+  workerOf,
+} from '../test-worker.ts';
 
 let plane: Plane;
 beforeEach(async () => {
@@ -153,5 +164,66 @@ describe('finish', () => {
     await plane.round();
     expect(await worker.refused('finish', finished)).toEqual([409, 'E_RUN_ENDED']);
     expect((await plane.shown(worker.id)).state).toBe('lost');
+  });
+});
+
+describe('while the policy cannot be read', () => {
+  let isReadable: boolean;
+  beforeEach(async () => {
+    isReadable = true;
+    plane = await testPlane({
+      policySource: file => ({
+        current: async () => {
+          if (isReadable) return file.current();
+          throw new DoorError({ code: 'E_POLICY_UNAVAILABLE', message: 'the policy cannot be read' });
+        },
+      }),
+    });
+  });
+  const keptPlan = async () => {
+    const worker = await workerOf(plane);
+    await begin(worker);
+    await storePlan(plane, worker);
+    return worker;
+  };
+
+  test('an apply that is over ends as it says', async () => {
+    const planId = await planned(plane);
+    const worker = await workerOf(plane, { command: 'apply', planId });
+    await begin(worker);
+    isReadable = false;
+    await must(worker.tell('phase', { phase: 'finish' }));
+    await must(worker.tell('finish', { outcome: 'succeeded' }));
+    expect((await plane.shown(worker.id)).state).toBe('succeeded');
+  });
+
+  test('an apply begins no more, and stays what it was', async () => {
+    const planId = await planned(plane);
+    const worker = await workerOf(plane, { command: 'apply', planId });
+    await must(worker.tell('source', source));
+    await must(worker.tell('phase', { phase: 'init' }));
+    isReadable = false;
+    expect(await worker.refused('phase', { phase: 'apply' })).toEqual([503, 'E_POLICY_UNAVAILABLE']);
+    expect(await plane.ledger.receipt(planId)).toMatchObject({ status: 'good' });
+    isReadable = true;
+    await must(worker.tell('phase', { phase: 'apply' }));
+  });
+
+  test('a plan that failed ends as it says', async () => {
+    const worker = await keptPlan();
+    isReadable = false;
+    await must(worker.tell('finish', { outcome: 'failed' }));
+    expect((await plane.shown(worker.id)).state).toBe('failed');
+  });
+
+  test('a plan that is to be kept goes on, and leaves its receipt when it is told again', async () => {
+    const worker = await keptPlan();
+    isReadable = false;
+    expect(await worker.refused('finish', finished)).toEqual([503, 'E_POLICY_UNAVAILABLE']);
+    await must(worker.tell('heartbeat', {}));
+    expect((await plane.shown(worker.id)).state).toBe('running');
+    isReadable = true;
+    await must(worker.tell('finish', finished));
+    expect(await plane.ledger.receipt(worker.id)).toMatchObject({ status: 'good' });
   });
 });

@@ -39,6 +39,20 @@ describe('log', () => {
     expect(await read(worker)).toEqual(kept);
   });
 
+  test('takes no batch that an answer could not hold with its run', async () => {
+    const worker = await workerOf(plane);
+    const wide = (count: number) => lines(...Array.from({ length: count }, () => '\u20ac'.repeat(10_000)));
+    expect(await worker.refused('log', { seq: 0, lines: wide(25) })).toEqual([413, 'E_TOO_LARGE']);
+    await must(worker.tell('log', { seq: 0, lines: wide(24) }));
+    const changes = Array.from({ length: 150 }, () => ({ address: '\u20ac'.repeat(340), action: 'create' }));
+    const error = { code: 'E_PLAN', message: '\u20ac'.repeat(4096), fix: '\u20ac'.repeat(4096) };
+    await must(worker.tell('finish', { outcome: 'failed', error, changes }));
+    const { text, body } = await plane.ask<Logs>('GET', `/v1/runs/${worker.id}/logs`, { token: tokens.deploy });
+    expect(body.end).toMatchObject({ state: 'failed' });
+    expect(Buffer.byteLength(text)).toBeGreaterThan(850_000);
+    expect(Buffer.byteLength(text)).toBeLessThan(1_000_000);
+  });
+
   test('takes up to 1 MiB, and not a byte more', async () => {
     const worker = await workerOf(plane);
     const body = (length: number) => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { newRunId } from '../../../invoker/secret.ts';
 import { checkPolicy } from '../../../policies/check-policy.ts';
 import { ok } from '../../../policies/contract/error.ts';
+import type { Claimed } from '../../../policies/contract/worker.ts';
 import { commitA } from '../sample-run.ts';
 import { type ErrorAnswer, openPolicy, otherPolicy, type Plane, testPlane, times, tokens } from '../test-plane.ts';
 import { claimRun, finished, must, source, type TestWorker, upload, workerOf } from '../test-worker.ts';
@@ -22,8 +23,8 @@ beforeEach(async () => {
 });
 
 describe('claim', () => {
-  const claim = (run: string, ticket: string) =>
-    plane.ask<ErrorAnswer>('POST', '/worker/v1/claim', { body: { run, ticket } });
+  const claim = <Body = ErrorAnswer>(run: string, ticket: string, nonce?: string) =>
+    plane.ask<Body>('POST', '/worker/v1/claim', { body: { run, ticket, ...(nonce === undefined ? {} : { nonce }) } });
 
   test('trades the ticket for a token and all that the worker must know', async () => {
     const { run } = await plane.submit({ sha: commitA });
@@ -76,6 +77,64 @@ describe('claim', () => {
     const answers = await Promise.all([claim(run.id, ticket), claim(run.id, ticket)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
     expect((await claim(run.id, ticket)).status).toBe(401);
+  });
+
+  describe('whose answer got lost', () => {
+    const [nonce, other] = ['n'.repeat(43), 'o'.repeat(43)];
+    let run: string;
+    let ticket: string;
+    beforeEach(async () => {
+      run = (await plane.submit()).run.id;
+      await plane.round();
+      ticket = plane.tickets.get(run) ?? '';
+    });
+
+    test('is answered again, and is one claim', async () => {
+      const first = (await claim<Claimed>(run, ticket, nonce)).body;
+      const stored = await plane.ledger.get(run);
+      plane.clock.now += 1000;
+      const again = (await claim<Claimed>(run, ticket, nonce)).body;
+      expect(again).toEqual({ ...first, deadlineMs: first.deadlineMs - 1000 });
+      expect(await plane.ledger.get(run)).toEqual(stored);
+      expect(await plane.kinds(run)).toEqual(['accepted', 'started']);
+      await must(plane.ask('POST', '/worker/v1/heartbeat', { token: again.token, body: {} }));
+    });
+
+    test('is answered the same where the door is still about the first', async () => {
+      const answers = await Promise.all([1, 2, 3].map(() => claim<Claimed>(run, ticket, nonce)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect(new Set(answers.map(({ body }) => body.token)).size).toBe(1);
+      expect(await plane.kinds(run)).toEqual(['accepted', 'started']);
+    });
+
+    test('is nothing to whoever has its ticket alone', async () => {
+      const { token } = (await claim<Claimed>(run, ticket, nonce)).body;
+      for (const guess of [other, undefined]) expect((await claim(run, ticket, guess)).status).toBe(401);
+      expect((await claim(run, 'made-up', nonce)).status).toBe(401);
+      const stored = JSON.stringify(await plane.ledger.get(run));
+      for (const secret of [ticket, nonce, token.split('.')[1]]) expect(stored).not.toContain(secret);
+    });
+
+    test('is refused once the worker was heard of, and once its lease is over', async () => {
+      const { token } = (await claim<Claimed>(run, ticket, nonce)).body;
+      plane.clock.now += times.leaseMs + 1;
+      expect((await claim(run, ticket, nonce)).status).toBe(401);
+      plane.clock.now -= times.leaseMs + 1;
+      await must(plane.ask('POST', '/worker/v1/heartbeat', { token, body: {} }));
+      expect((await claim(run, ticket, nonce)).status).toBe(401);
+    });
+
+    test.each(['', 'n'.repeat(21), 'n'.repeat(87), `${'n'.repeat(42)} `])('carries no nonce like `%s`', async poor => {
+      expect((await claim(run, ticket, poor)).status).toBe(400);
+    });
+  });
+
+  test('refuses a ticket that comes too late, before the keeper has seen that', async () => {
+    const { run } = await plane.submit();
+    await plane.round();
+    plane.clock.now += times.startMs + 1;
+    expect((await claim(run.id, plane.tickets.get(run.id) ?? '')).status).toBe(401);
+    expect((await plane.shown(run.id)).state).toBe('starting');
   });
 
   test('refuses another ticket, that of another run, and one for a run that is not there, all alike', async () => {

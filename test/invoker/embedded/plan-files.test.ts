@@ -22,6 +22,7 @@ async function listen() {
   return {
     directory,
     plans,
+    parameters: ['digest', 'size', 'until', 'grant'],
     wait: (ms: number) => {
       now += ms;
     },

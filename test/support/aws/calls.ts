@@ -14,6 +14,8 @@ export interface Call {
 
 /** What happens instead of the answer, or before it. */
 export interface Fault {
+  /** Only of a resource whose ARN ends like this; any, where nothing is said. */
+  readonly on?: string;
   readonly delayMs?: number;
   /** An error as AWS sends it, e.g. `{code: 'ThrottlingException', status: 400}`. */
   readonly error?: { readonly code: string; readonly status: number; readonly message?: string };
@@ -24,7 +26,7 @@ export interface Fault {
 export interface Faults {
   add(action: string, fault: Fault, times: number): void;
   /** The fault that this call of the operation meets. */
-  take(action: string): Fault | undefined;
+  take(action: string, resource: string): Fault | undefined;
 }
 
 export function createFaults(): Faults {
@@ -32,6 +34,10 @@ export function createFaults(): Faults {
   return {
     add: (action, fault, times) =>
       waiting.set(action, [...(waiting.get(action) ?? []), ...Array<Fault>(times).fill(fault)]),
-    take: action => waiting.get(action)?.shift(),
+    take(action, resource) {
+      const all = waiting.get(action) ?? [];
+      const at = all.findIndex(({ on = '' }) => resource.endsWith(on));
+      return at < 0 ? undefined : all.splice(at, 1)[0];
+    },
   };
 }

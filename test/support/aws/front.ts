@@ -10,7 +10,7 @@ import { startListener } from './listener.ts';
 import { createMacs } from './macs.ts';
 import { createRoute } from './route.ts';
 import { createRulings, type Ruling, type Signed } from './ruling.ts';
-import { type Credentials, createSessions, type SessionOptions } from './sessions.ts';
+import { type Credentials, createSessions, type Session, type SessionOptions } from './sessions.ts';
 import { checkSignature } from './signature.ts';
 import { startTaskEndpoint } from './tasks/endpoint.ts';
 import type { FailedStart, Task } from './tasks/task.ts';
@@ -18,7 +18,7 @@ import { createTasks } from './tasks/tasks.ts';
 import { insistOnTrusts } from './trusts.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 import { type AwsRequest, type AwsResponse, jsonResponse } from './wire.ts';
-import type { World } from './world.ts';
+import type { LambdaFunction, World } from './world.ts';
 
 export interface FrontOptions {
   readonly world: World;
@@ -26,6 +26,8 @@ export interface FrontOptions {
   readonly moto: string;
   /** Cuts every session that STS issues short, for tests of renewal. */
   readonly maxSessionSeconds?: number;
+  /** The clock that signatures are held against. */
+  readonly now?: () => number;
 }
 
 export interface Front {
@@ -35,10 +37,16 @@ export interface Front {
   readonly calls: readonly Call[];
   /** A session of a role, as STS would issue it; nothing is judged. */
   issue(role: string, session?: SessionOptions): Credentials;
+  /** Every session that was ever issued, in order. */
+  readonly sessions: () => readonly Session[];
   /** The next `times` calls of the operation (`ecs:RunTask`) that are allowed meet the fault. */
   inject(operation: string, fault: Fault, times?: number): void;
   /** Invokes as a service of AWS does, asynchronously: EventBridge, for instance. `arn` may name an alias. */
   deliver(arn: string, event: unknown): void;
+  /** Every environment of the function is gone at once, as when the machine below it is; the next invocation has a new one. */
+  killFunction(functionArn: string): Promise<void>;
+  /** The alias moves on: what is invoked from now on runs this, and what is under way ends as it began. */
+  replaceCode(functionArn: string, code: LambdaFunction['code']): void;
   /** Everything that environments of the function printed. */
   functionLog(functionArn: string): string;
   /** Every task that was started, in order. */
@@ -48,7 +56,7 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-export async function startFront({ world, moto, maxSessionSeconds }: FrontOptions): Promise<Front> {
+export async function startFront({ world, moto, maxSessionSeconds, now = Date.now }: FrontOptions): Promise<Front> {
   insistOnTrusts(world);
   const calls: Call[] = [];
   const faults = createFaults();
@@ -56,7 +64,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   const issue = (role: string, name: string) => sessions.issue(role, { name }).credentials;
 
   const answer = async (request: AwsRequest, inNetwork: boolean): Promise<AwsResponse> => {
-    const checked = checkSignature(request, sessions.find);
+    const checked = checkSignature(request, sessions.find, new Date(now()));
     if (!checked.signed) {
       calls.push({
         principal: 'anonymous',
@@ -83,7 +91,7 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
       return ruling.response;
     }
     calls.push({ principal, action: ruling.operation, resource, allowed });
-    const fault = faults.take(ruling.operation);
+    const fault = faults.take(ruling.operation, resource);
     if (fault?.delayMs !== undefined) await pause(fault.delayMs);
     if (fault?.error)
       return failed(request, fault.error.status, fault.error.code, fault.error.message ?? fault.error.code);
@@ -141,9 +149,12 @@ export async function startFront({ world, moto, maxSessionSeconds }: FrontOption
   return {
     url: outside.url,
     calls,
+    sessions: sessions.all,
     issue: (role, session) => sessions.issue(role, session).credentials,
     inject: (operation, fault, times = 1) => faults.add(operation, fault, times),
     deliver,
+    killFunction: pool.kill,
+    replaceCode: pool.replaceCode,
     functionLog: pool.log,
     tasks: tasks.all,
     failNextTask: tasks.failNextStart,

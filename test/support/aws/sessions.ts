@@ -29,6 +29,7 @@ export interface Session {
 export interface Sessions {
   issue(role: string, options?: SessionOptions): Session;
   find(accessKeyId: string): Session | undefined;
+  all(): readonly Session[];
 }
 
 export function createSessions({ roles }: World): Sessions {
@@ -58,5 +59,6 @@ export function createSessions({ roles }: World): Sessions {
       return session;
     },
     find: accessKeyId => issued.get(accessKeyId),
+    all: () => [...issued.values()],
   };
 }

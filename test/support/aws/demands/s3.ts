@@ -76,6 +76,12 @@ export function readingDemand(answer: Readonly<Record<string, string>>, place: P
   return key === undefined ? [] : [keyDemand('kms:Decrypt', key, place, resource, bucketKey)];
 }
 
+/** That an object is not there S3 tells only those who may list: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
+export const missingDemand = (object: string): Demand => ({
+  action: 's3:ListBucket',
+  resource: object.replace(/\/.*$/s, ''),
+});
+
 /** A bucket key stands for all objects, so its context names the bucket: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html */
 const keyDemand = (action: string, key: string, { region }: Place, object: string, bucketKey: boolean): Demand => ({
   action,

@@ -23,6 +23,10 @@ export type Invoked = (Outcome & { readonly requestId: string; readonly log: str
 export interface Pool {
   invoke(asked: Asked): Promise<Invoked>;
   log(functionArn: string): string;
+  /** Ends its environments at once. */
+  kill(functionArn: string): Promise<void>;
+  /** Environments of what there was before serve nobody any more. */
+  replaceCode(functionArn: string, code: LambdaFunction['code']): void;
   /** From here on nothing starts, and what is asked for is never answered. */
   end(): Promise<void>;
 }
@@ -37,6 +41,7 @@ export interface PoolOptions {
 
 interface Place {
   readonly environment: Promise<Environment>;
+  readonly code: LambdaFunction['code'];
   readonly tenant: string | undefined;
   busy: boolean;
   print: (text: string) => void;
@@ -45,11 +50,13 @@ interface Place {
 export function createPool({ functions, region, endpointOf, issue }: PoolOptions): Pool {
   const places = new Map<string, Set<Place>>();
   const logs = new Map<string, string>();
+  const codes = new Map(Object.entries(functions).map(([arn, { code }]) => [arn, code]));
   let ended = false;
 
   const open = (functionArn: string, settings: LambdaFunction, tenant: string | undefined): Place => {
     const name = functionArn.split(':').at(-1) ?? '';
     const place: Place = {
+      code: settings.code,
       tenant,
       busy: true,
       print: () => undefined,
@@ -73,7 +80,7 @@ export function createPool({ functions, region, endpointOf, issue }: PoolOptions
   const take = (functionArn: string, settings: LambdaFunction, tenant: string | undefined): Place | undefined => {
     const all = places.get(functionArn) ?? new Set();
     places.set(functionArn, all);
-    const idle = [...all].find(place => !place.busy && place.tenant === tenant);
+    const idle = [...all].find(place => !place.busy && place.tenant === tenant && place.code === settings.code);
     if (idle) {
       idle.busy = true;
       return idle;
@@ -88,7 +95,8 @@ export function createPool({ functions, region, endpointOf, issue }: PoolOptions
   return {
     async invoke({ functionArn, qualifier, payload, clientContext, tenant }) {
       if (ended) return new Promise(() => undefined);
-      const settings = functions[functionArn];
+      const known = functions[functionArn];
+      const settings = known && { ...known, code: codes.get(functionArn) ?? known.code };
       if (!settings) throw new Error(`no function ${functionArn}`);
       const place = take(functionArn, settings, tenant);
       if (!place) return 'throttled';
@@ -116,6 +124,13 @@ export function createPool({ functions, region, endpointOf, issue }: PoolOptions
       return { ...outcome, requestId, log: `${log}END RequestId: ${requestId}\nREPORT RequestId: ${requestId}\n` };
     },
     log: functionArn => logs.get(functionArn) ?? '',
+    async kill(functionArn) {
+      const all = places.get(functionArn) ?? [];
+      // From here on nobody takes one for idle.
+      places.delete(functionArn);
+      for (const { environment } of all) (await environment).end();
+    },
+    replaceCode: (functionArn, code) => codes.set(functionArn, code),
     async end() {
       ended = true;
       const all = [...places.values()].flatMap(some => [...some]);
