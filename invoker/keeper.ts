@@ -31,14 +31,14 @@ export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> 
   const { ledger, workers, now } = parts;
   const failures: unknown[] = [];
   const attempt: Attempt = async step => step.catch(error => void failures.push(error));
-  const tried = new Set<string>();
+  const [tried, later] = [new Set<string>(), new Set<string>()];
   const startNext = async (): Promise<void> => {
     const open = await ledger.open();
     const busy = open.filter(holds);
     for (const run of firstInLine(open, now())) {
       if (tried.has(run.id) || !hasRoom(workers, busy, run)) continue;
       tried.add(run.id);
-      await attempt(launch(run, busy, parts));
+      if ((await attempt(launch(run, busy, parts))) === 'later') later.add(run.id);
     }
   };
   const before = await ledger.open();
@@ -53,6 +53,9 @@ export async function keep(parts: KeeperParts, mayExpire = true): Promise<void> 
     hasFreed = true;
     await startNext();
   }
+  // What has become free may be what they wait for.
+  for (const id of later) tried.delete(id);
+  if (hasFreed && later.size > 0) await startNext();
   if (hasFreed) await attempt(discardPlans(parts));
   if (failures.length > 0) throw failures[0];
 }
@@ -86,25 +89,26 @@ async function settle(run: RunRecord, { launcher, archive, ledger }: KeeperParts
 }
 
 /** A run that may have a worker from now on joins those that are `busy`. */
-async function launch(run: RunRecord, busy: RunRecord[], parts: KeeperParts): Promise<void> {
+async function launch(run: RunRecord, busy: RunRecord[], parts: KeeperParts): Promise<'later' | undefined> {
   const { ledger, launcher, now, report } = parts;
   const chosen = await launcher.choose(run, busy);
   if (!chosen.ok) {
     const next = failToStart(run, chosen.problem, now());
     const stored = await ledger.transition(run.version, next, ended(next));
     if (typeof stored !== 'string') report('start-failed', stored, chosen.problem.message);
-    return;
+    return undefined;
   }
-  if (chosen.value === 'later') return;
+  if (chosen.value === 'later') return 'later';
   const ticket = newSecret();
   const starting = start(run, digestOf(ticket), now(), chosen.value);
-  if (!starting.ok) return;
+  if (!starting.ok) return undefined;
   // The ticket's digest is durable before a worker can exist: a crash here leaves a run that expires, not a stray.
   const stored = await ledger.transition(run.version, starting.value);
-  if (typeof stored === 'string') return;
+  if (typeof stored === 'string') return undefined;
   busy.push(stored);
   const notStarted = await launcher.start(stored, ticket);
   if (notStarted) await giveUpStart(stored, notStarted, parts);
+  return undefined;
 }
 
 async function giveUpStart(

@@ -2,7 +2,7 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { WorkerPlatform } from './launcher.ts';
 import { notStarted } from './not-started.ts';
-import { isOverByTime, lambdaStartMs as startMs } from './over-by-time.ts';
+import { isOverByTime } from './over-by-time.ts';
 import type { KeeperSettings } from './settings.ts';
 
 export interface LambdaLauncherParts {
@@ -11,6 +11,9 @@ export interface LambdaLauncherParts {
   readonly now: () => number;
   readonly graceMs: number;
 }
+
+/** Also the age at which Lambda drops an event that it could not deliver, as the module sets it. */
+const startMs = 60_000;
 
 export function lambdaLauncher({ client, settings, now, graceMs }: LambdaLauncherParts): WorkerPlatform {
   const { perTenant, concurrency } = settings;

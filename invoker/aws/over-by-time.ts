@@ -2,8 +2,6 @@
 import type { RunRecord } from '../run.ts';
 import { lambdaTimeoutMs } from '../worker-time.ts';
 
-/** How long a function has to claim its run. Also the age at which Lambda drops an event that it could not deliver, as the module sets it. */
-export const lambdaStartMs = 60_000;
 /** Between the clocks of AWS and of the keeper. */
 const marginMs = 10_000;
 /** For a task to end in after its worker has. */
@@ -11,12 +9,12 @@ const taskEndMs = 600_000;
 
 /**
  * 15 minutes after its claim a function is over, with everything that it started. A task has no such limit: its worker
- * ends at the deadline, and AWS deletes no cluster while one is left in it. What was not claimed has nothing to go on with.
+ * ends at the deadline, and AWS deletes no cluster while one is left in it. What claimed nothing has nothing to go on with.
  */
 export function isOverByTime(run: RunRecord, now: number, graceMs: number): boolean {
-  const { worker, claimedAt, toldEnd, deadline = claimedAt } = run;
-  if (claimedAt === undefined || deadline === undefined) return true;
+  const { worker, claimedAt, toldEnd, deadline = 0 } = run;
+  if (claimedAt === undefined) return true;
   return worker === 'lambda'
     ? toldEnd === true || now > claimedAt + lambdaTimeoutMs + marginMs
-    : now > deadline + graceMs + taskEndMs;
+    : now > Math.max(deadline, claimedAt) + graceMs + taskEndMs;
 }

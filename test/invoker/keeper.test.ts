@@ -268,6 +268,16 @@ describe('a run that the launcher has no room for', () => {
     for (const id of [a, c]) await end(plane, await claimRun(plane, id), { outcome: 'failed' });
     expect([await shown(b), plane.reports]).toMatchObject([{ state: 'starting' }, []]);
   });
+
+  test('gets what is freed in the same round', async () => {
+    const { plane, submit, state } = await planeWith({ launcher: narrow });
+    const worker = await workerOf(plane);
+    const waiting = [await submit('prod/a'), await submit('prod/b')];
+    await must(worker.tell('finish', { outcome: 'failed' }));
+    plane.gone.add(worker.id);
+    await plane.round();
+    expect(await Promise.all(waiting.map(state))).toEqual(['starting', 'queued']);
+  });
 });
 
 test('a start that others crowded out is no failure, however often', async () => {
@@ -566,10 +576,10 @@ describe('one run that cannot be helped', () => {
     const { plane, submit } = await planeWith({
       launcher: stub => ({
         ...stub,
-        choose: async run => {
+        choose: async (run, busy) => {
           tried.push(run.id);
           await cannot(run, fail);
-          return stub.choose(run, []);
+          return stub.choose(run, busy);
         },
       }),
     });

@@ -179,7 +179,7 @@ describe.each(['lambda', 'fargate'] as const)('on a platform that was taken away
 
   test('that fell silent frees its path when the longest that it can go on has passed', async () => {
     const run = lost(started(worker));
-    const latest = worker === 'lambda' ? t0 + 970_000 : (run.deadline ?? 0) + graceMs + 600_000;
+    const latest = worker === 'lambda' ? t0 + 910_000 : (run.deadline ?? 0) + graceMs + 600_000;
     for (const [at, isGone] of [
       [t0, false],
       [latest, false],

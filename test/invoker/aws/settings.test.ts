@@ -13,8 +13,9 @@ test('reads what a function is told', () => {
 });
 
 test('may tell the worker door of a cache', () => {
+  const erroredStates = { bucket: 'errored-states' };
   const worker = { function: 'worker', table: 't', recordsKey: key, policy, plans: { bucket: 'plans', key } };
-  const told = { ...worker, runRole: 'arn:aws:iam::111111111111:role/run', keeper: lambda('keeper') };
+  const told = { ...worker, erroredStates, runRole: 'arn:aws:iam::111111111111:role/run', keeper: lambda('keeper') };
   const providerCache = { bucket: 'plans' };
   expect(readSettings(JSON.stringify({ ...told, providerCache }))).toEqual({ ...told, providerCache });
   expect(() => readSettings(JSON.stringify({ ...told, providerCache: {} }))).toThrow(/bucket/);
