@@ -19,6 +19,9 @@ interface Told {
   readonly token: string;
 }
 
+/** Of a worker, the same each time that it tells its claim. */
+const nonce = 'n'.repeat(22);
+
 /** Asks today's doors, and keeps what was said. */
 export function recorder(doors: Doors) {
   const exchanges: Exchange[] = [];
@@ -39,7 +42,7 @@ export function recorder(doors: Doors) {
   /** From its start to the phase before its command. */
   const begun = async ({ run: { id, command } }: Told) => {
     const ticket = (await round())[id] ?? '';
-    const { token } = await ask('worker', 'claim', { run: id, ticket });
+    const { token } = await ask('worker', 'claim', { run: id, ticket, nonce });
     const tell = (operation: string, body: object = {}) => ask('worker', operation, body, { token });
     await tell('source', { ref: 'refs/heads/main', commit, tip: commit });
     await tell('phase', { phase: 'gate' });
