@@ -84,7 +84,7 @@ export async function openDoors(
     expiresAt: '2026-01-01T01:00:00.000Z',
   };
   const deploy = directDeploy({
-    operations: deployOperations({ ...usual, pollMs: 2000, maxQueued: 10 }),
+    operations: deployOperations({ ...usual, pollMs: 2000, maxQueued: 10, maxQueuedPerUser: 10 }),
     verify: async token => {
       const identity = identityOf(token);
       return identity ? ok(identity) : refuse('E_TOKEN_SIGNATURE', 'the token is of nobody');
