@@ -29,7 +29,7 @@ import { type BeginningParts, beginning } from './beginning.ts';
 import { claiming } from './claiming.ts';
 import type { RunCredentials } from './credentials.ts';
 import { type DoorOperation, doorOperation } from './door-operation.ts';
-import { DoorError, orThrow } from './errors.ts';
+import { DoorError, orThrow, statusOf } from './errors.ts';
 import { finishing } from './finishing.ts';
 import type { Effects, Logs, Plans } from './ledger.ts';
 import { advance, beat, type RunRecord, resolve } from './run.ts';
@@ -94,7 +94,9 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
     try {
       return await begin;
     } catch (error) {
-      if (error instanceof DoorError) await ledger.record(auditEvent('refused', run, { code: error.problem.code }));
+      // What passes by itself is asked for again every second: no refusal, and no entry each time.
+      if (error instanceof DoorError && statusOf(error.problem) < 500)
+        await ledger.record(auditEvent('refused', run, { code: error.problem.code }));
       throw error;
     }
   };

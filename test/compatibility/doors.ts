@@ -6,7 +6,7 @@ import {
   DynamoDBClient,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
-import { auditOperations } from '../../invoker/audit-operations.ts';
+import { auditCheck, auditOperations } from '../../invoker/audit-operations.ts';
 import { dynamoLedger } from '../../invoker/aws/dynamo-ledger.ts';
 import { dynamoLogs } from '../../invoker/aws/dynamo-logs.ts';
 import { dynamoTable } from '../../invoker/aws/dynamo-table.ts';
@@ -106,7 +106,8 @@ export async function openDoors(
     failed,
   });
   const reading = runReading({ ...usual, pollMs: 2000 });
-  const audit = directAudit({ operations: { ...auditOperations(ledger), ...reading }, failed });
+  const verifyAudit = auditCheck(ledger, async () => true);
+  const audit = directAudit({ operations: { ...auditOperations(ledger), ...reading, verifyAudit }, failed });
   const doors = { deploy, worker, audit };
 
   const gone = new Set<string>();
