@@ -160,7 +160,8 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
           if (run.cancelRequested) throw new DoorError({ code: 'E_CANCELED', message: 'the run was canceled' });
           const repository = orThrow(await allowed(run));
           const settings = stackSettings(repository, orThrow(canonicalPath(run.request.path)));
-          return orThrow(await credentials.ofRun(run, repository, settings));
+          const { policy: inForce } = await policy.current();
+          return orThrow(await credentials.ofRun(run, repository, settings, inForce));
         };
         return recorded(asking, begin());
       },

@@ -9,9 +9,10 @@ export function cloudProblems({ issuers, trustInvoker, repositories }: Policy): 
     issuers.size === 0 && !trustInvoker
       ? ['nobody could ask: there are no issuers; fix: add `issuers`, or `trust_invoker: true`']
       : [];
-  return nobody.concat(
-    [...repositories.values()].flatMap(repository => [...placesOf(repository), ...roleProblems(repository)]),
-  );
+  const all = [...repositories.values()];
+  // What is wrong with one state is wrong for every role.
+  const ofRoles = new Set(all.flatMap(repository => roleProblems(repositories, repository)));
+  return [...nobody, ...all.flatMap(placesOf), ...ofRoles];
 }
 
 const placesOf = ({ name, url, deployKey, modules, stacks }: Repository): string[] => [

@@ -2,7 +2,7 @@
  * Session policies: what is left of a role for one run. A session has what its role and this policy both allow; see
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
  */
-import type { Repository } from '../../policies/allowlist.ts';
+import type { Policy, Repository } from '../../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../../policies/contract/error.ts';
 import type { Command } from '../../policies/contract/request.ts';
 import type { CanonicalPath } from '../../policies/path.ts';
@@ -39,6 +39,7 @@ export function secretsSessionPolicy(secrets: readonly string[]): Result<string>
 const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+$/;
 
 export interface RoleSession {
+  readonly policy: Pick<Policy, 'repositories'>;
   readonly repository: Repository;
   readonly path: CanonicalPath;
   readonly command: Command;
@@ -47,14 +48,17 @@ export interface RoleSession {
 }
 
 /**
- * All that the role may do, but of the buckets that hold states only this stack's own, and to read those of `reads`;
- * nothing at all where the state is not kept in S3. Refuses (E_CREDENTIALS) rather than leave more: see `stateKeys`.
+ * All that the role may do, but of the buckets that hold states, of whatever repository, only this stack's own, and to
+ * read those of `reads`; no policy where nobody's state is in S3. Refuses (E_CREDENTIALS) rather than leave more: see
+ * `stateKeys`.
  *
  * A bucket's policy that grants to `"Principal": "*"` under a condition grants past what a session policy merely does
- * not allow, so whatever can be is denied outright: other actions, other ways in, changes of the bucket. IAM has no
- * words to deny every key but one; such a bucket's own policy can (`NotResource` and `${aws:PrincipalTag/path}`).
+ * not allow, so whatever can be is denied outright: other actions, other ways in, changes of the bucket, all of a bucket
+ * of which nothing is read. IAM has no words to deny every key but one; such a bucket's own policy can (`NotResource` and
+ * `${aws:PrincipalTag/path}`).
  */
-export function roleSessionPolicy({ repository, path, command, partition }: RoleSession): Result<string | undefined> {
+export function roleSessionPolicy(session: RoleSession): Result<string | undefined> {
+  const { policy, repository, path, command, partition } = session;
   const { backend } = stackSettings(repository, path);
   if (backend === undefined) {
     return refuse(
@@ -63,23 +67,37 @@ export function roleSessionPolicy({ repository, path, command, partition }: Role
       'have an admin set `backend` for this path',
     );
   }
-  if (backend.type !== 's3') return ok(undefined);
-  const keys = stateKeys(repository, path);
+  const keys = stateKeys(policy.repositories, repository, path);
+  if (keys.ok && keys.value.buckets.length === 0) return ok(undefined);
   return keys.ok ? policyOf(statementsOf(keys.value, command, `arn:${partition}:s3:`)) : keys;
 }
 
 function statementsOf({ own, reads, buckets }: StateKeys, command: Command, s3: string): readonly object[] {
   const arn = (name: string) => `${s3}::${name}`;
-  const objects = buckets.map(bucket => arn(`${bucket}/*`));
   // Plans run without a lock, and write no state.
-  const writes = command === 'apply';
+  const writes = command === 'apply' && own !== undefined;
+  const readable = [...(own === undefined ? [] : [own]), ...reads];
+  const isUsed = (bucket: string) => readable.some(place => place.startsWith(`${bucket}/`));
+  const [used, others] = [buckets.filter(isUsed), buckets.filter(bucket => !isUsed(bucket))];
+  const objects = used.map(bucket => arn(`${bucket}/*`));
   return [
-    { Effect: 'Allow', Action: '*', NotResource: objects },
-    { Effect: 'Allow', Action: ['s3:GetObject', ...(writes ? ['s3:PutObject'] : [])], Resource: arn(own) },
-    ...(writes ? [{ Effect: 'Allow', Action: locking, Resource: arn(`${own}.tflock`) }] : []),
-    ...(reads.length > 0 ? [{ Effect: 'Allow', Action: 's3:GetObject', Resource: reads.map(arn) }] : []),
-    { Effect: 'Deny', NotAction: writes ? locking : ['s3:GetObject'], Resource: objects },
-    { Effect: 'Deny', NotAction: ['s3:Get*', 's3:List*'], Resource: buckets.map(arn) },
+    ...(used.length === 0
+      ? [{ Effect: 'Allow', Action: '*', Resource: '*' }]
+      : [
+          { Effect: 'Allow', Action: '*', NotResource: objects },
+          { Effect: 'Allow', Action: 's3:GetObject', Resource: readable.map(arn) },
+          { Effect: 'Deny', NotAction: writes ? locking : ['s3:GetObject'], Resource: objects },
+          { Effect: 'Deny', NotAction: ['s3:Get*', 's3:List*'], Resource: used.map(arn) },
+        ]),
+    ...(writes
+      ? [
+          { Effect: 'Allow', Action: 's3:PutObject', Resource: arn(own) },
+          { Effect: 'Allow', Action: locking, Resource: arn(`${own}.tflock`) },
+        ]
+      : []),
+    ...(others.length > 0
+      ? [{ Effect: 'Deny', Action: 's3:*', Resource: others.flatMap(bucket => [arn(bucket), arn(`${bucket}/*`)]) }]
+      : []),
     // The same objects have other names there.
     { Effect: 'Deny', Action: 's3:*', Resource: `${s3}*:*:accesspoint/*/object/*` },
   ];

@@ -1,6 +1,6 @@
 /** A run's credentials from STS: of the run role for its secrets, and of its stack's role, each session named after the run. */
 import type { STSClient } from '@aws-sdk/client-sts';
-import type { Repository, StackSettings } from '../../policies/allowlist.ts';
+import type { Policy, Repository, StackSettings } from '../../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../../policies/contract/error.ts';
 import { userOf } from '../../policies/contract/identity.ts';
 import type { Credentials, Session } from '../../policies/contract/worker.ts';
@@ -56,14 +56,19 @@ export function stsCredentials({ sts, runRole }: StsParts): RunCredentials {
     return policy.ok ? session(run, { role: runRole, policy: policy.value, seconds: shortest }) : policy;
   };
 
-  const roleSession = async (run: RunRecord, repository: Repository, { minutes, ...settings }: StackSettings) => {
+  const roleSession = async (
+    run: RunRecord,
+    repository: Repository,
+    { minutes, ...settings }: StackSettings,
+    inForce: Policy,
+  ) => {
     const { command } = run.request;
     const { role } = settings[command];
     if (role === undefined) return ok(undefined);
     const path = canonicalPath(run.request.path);
     if (!path.ok) return path;
     const [, partition = ''] = role.split(':');
-    const policy = roleSessionPolicy({ repository, path: path.value, command, partition });
+    const policy = roleSessionPolicy({ policy: inForce, repository, path: path.value, command, partition });
     if (!policy.ok) return policy;
     return session(run, { role, policy: policy.value, seconds: secondsFor(minutes) });
   };
@@ -71,10 +76,10 @@ export function stsCredentials({ sts, runRole }: StsParts): RunCredentials {
   return {
     ofSource: (run, { deployKey, modules }) =>
       secretsSession(run, [deployKey ?? '', ...modules.map(module => module.deployKey)]),
-    ofRun: async (run, repository, settings): Promise<Result<Credentials>> => {
+    ofRun: async (run, repository, settings, inForce): Promise<Result<Credentials>> => {
       const { envSecrets } = settings[run.request.command];
       const [role, secrets] = await Promise.all([
-        roleSession(run, repository, settings),
+        roleSession(run, repository, settings, inForce),
         secretsSession(
           run,
           envSecrets.map(({ secret }) => secret),

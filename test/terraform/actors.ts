@@ -133,7 +133,7 @@ function sessionOf(command: Command): string {
   const [repository] = policy.repositories.values();
   if (repository === undefined) throw new Error('the policy has a repository');
   const path = value(canonicalPath('prod/app'));
-  const session = value(roleSessionPolicy({ repository, path, command, partition: 'aws' }));
+  const session = value(roleSessionPolicy({ policy, repository, path, command, partition: 'aws' }));
   if (session === undefined) throw new Error('state in S3 has a session policy');
   return session;
 }

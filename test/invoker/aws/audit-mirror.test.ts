@@ -130,6 +130,19 @@ describe.skipIf(requires('aws', 'terraform', 'aws provider'))('the audit mirror'
     expect(await mirrored()).toEqual(trail);
   });
 
+  test('stops and says so where the ledger was put back to an earlier time, however much was added since', async () => {
+    grow(3);
+    await keeper()();
+    const before = await mirrored();
+    trail = trail.slice(0, 1);
+    for (const count of [0, 1, 1, 1]) {
+      for (let more = 0; more < count; more += 1)
+        trail.push(linkEntry(trail.at(-1), '2026-01-02T00:00:00.000Z', { kind: 'refused', caller: 'later' }, key));
+      await expect(keeper()()).rejects.toThrow('the ledger does not have entry 3 as it was mirrored');
+    }
+    expect(await mirrored()).toEqual(before);
+  });
+
   test('stops and says so at an object that is none of it', async () => {
     grow(1);
     await aws
@@ -168,6 +181,7 @@ test('the newest object of the mirror comes first', () => {
     [11, 99_999],
     [100_000, 999_999_999_998],
   ] as const;
-  const keys = spans.map(([first, last]) => mirrorKey(first, last));
+  const hash = 'f'.repeat(64);
+  const keys = spans.map(([first, last]) => mirrorKey({ seq: first }, { seq: last, hash }));
   expect([...keys].sort()).toEqual([...keys].reverse());
 });

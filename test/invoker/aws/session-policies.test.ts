@@ -101,12 +101,14 @@ interface Stack {
   readonly reads?: readonly string[];
 }
 
-function repositoryOf(...stacks: readonly Stack[]): Repository {
+const repositoryOf = (...stacks: readonly Stack[]): Repository => repositoryCalled('infra-live', ...stacks);
+
+function repositoryCalled(name: string, ...stacks: readonly Stack[]): Repository {
   const policy = policyFrom({
     version: 1,
     repositories: {
-      'infra-live': {
-        url: 'git@gitlab.example.com:acme/infra-live.git',
+      [name]: {
+        url: `git@gitlab.example.com:acme/${name}.git`,
         deploy_key: 'file:/etc/infra-deployer/key',
         known_hosts: 'gitlab.example.com ssh-ed25519 AAAA',
         rules: [{ name: 'all', allow: ['plan', 'apply'], refs: ['refs/heads/main'], paths: ['**'] }],
@@ -120,8 +122,14 @@ function repositoryOf(...stacks: readonly Stack[]): Repository {
 }
 
 const s3 = (key = '{path}/terraform.tfstate', bucket = 'acme-tfstate') => ({ type: 's3', config: { bucket, key } });
-const sessionOf = (repository: Repository, command: Command, path = 'prod/app', partition = 'aws') =>
-  roleSessionPolicy({ repository, path: value(canonicalPath(path)), command, partition });
+/** Of the first repository, in a policy that has them all. */
+const sessionOf = (of: Repository | readonly Repository[], command: Command, path = 'prod/app', partition = 'aws') => {
+  const all = [of].flat();
+  const [repository] = all;
+  if (repository === undefined) throw new Error('no repository');
+  const policy = { repositories: new Map(all.map(one => [one.name, one])) };
+  return roleSessionPolicy({ policy, repository, path: value(canonicalPath(path)), command, partition });
+};
 const policyOf = (...given: Parameters<typeof sessionOf>): string => {
   const policy = value(sessionOf(...given));
   if (policy === undefined) throw new Error('no session policy');
@@ -215,9 +223,80 @@ describe('roleSessionPolicy', () => {
     expect(may(policyOf(odd, 'plan'), 's3:GetObject', object('state1/prod/app'))).toBe(false);
   });
 
-  test('leaves the role as it is where the state is not in S3', () => {
-    const http = { type: 'http', config: { address: 'https://state.example.com/{path}' } };
-    expect(sessionOf(repositoryOf({ paths: ['**'], backend: http }), 'plan')).toEqual({ ok: true, value: undefined });
+  const http = { type: 'http', config: { address: 'https://state.example.com/{path}' } };
+
+  test("leaves the role as it is where nobody's state is in S3", () => {
+    const other = repositoryCalled('other', { paths: ['**'], backend: http });
+    const inHttp = repositoryOf({ paths: ['**'], backend: http, reads: ['network/*'] });
+    expect(sessionOf([inHttp, other], 'plan')).toEqual({ ok: true, value: undefined });
+  });
+
+  describe('where a role may be shared', () => {
+    const other = repositoryCalled(
+      'other',
+      { paths: ['prod/**'], backend: s3('{path}', 'other-tfstate') },
+      { paths: ['lab/**'], backend: http },
+    );
+    const theirs = object('prod/app', 'other-tfstate');
+    const generous = readPolicy({
+      Version: '2012-10-17',
+      Statement: { Effect: 'Allow', Principal: '*', Action: 's3:*', Resource: '*' },
+    });
+
+    test.each<Command>(['plan', 'apply'])("%s reaches no other repository's states, but what else it may", command => {
+      const session = policyOf([simple, other], command);
+      for (const action of ['s3:GetObject', 's3:PutObject', 's3:GetObjectVersion'])
+        expect(may(session, action, theirs, { resource: generous })).toBe(false);
+      for (const action of ['s3:ListBucket', 's3:PutBucketPolicy'])
+        expect(may(session, action, 'arn:aws:s3:::other-tfstate', { resource: generous })).toBe(false);
+      expect(may(session, 's3:GetObject', own)).toBe(true);
+      expect(may(session, 's3:GetObject', object('any', 'acme-website'))).toBe(true);
+    });
+
+    test.each<Command>(['plan', 'apply'])('%s of a stack whose state is elsewhere reaches none at all', command => {
+      const session = policyOf([other, simple], command, 'lab/app');
+      for (const state of [own, theirs])
+        for (const action of ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'])
+          expect(may(session, action, state, { resource: generous }), `${action} ${state}`).toBe(false);
+      expect(may(session, 's3:PutObject', object('any', 'acme-website'))).toBe(true);
+      expect(may(session, 'ec2:RunInstances', '*')).toBe(true);
+    });
+
+    test('such a stack reads what `reads` says, and no more', () => {
+      const reading = repositoryOf(
+        { paths: ['network/**'], backend: s3() },
+        { paths: ['lab/**'], backend: http, reads: ['network/**'] },
+      );
+      const session = policyOf([reading, other], 'apply', 'lab/app');
+      expect(may(session, 's3:GetObject', object('network/eu/terraform.tfstate'))).toBe(true);
+      expect(may(session, 's3:PutObject', object('network/eu/terraform.tfstate'))).toBe(false);
+      expect(may(session, 's3:GetObject', theirs)).toBe(false);
+    });
+
+    test.each<[what: string, theirs: Stack, isTold: boolean]>([
+      ['the same keys for what is read', { paths: ['network/**'], backend: s3() }, false],
+      ['the same keys for other paths', { paths: ['dev/**'], backend: s3() }, true],
+      ['keys that may be the same', { paths: ['**'], backend: s3('network/{path}') }, false],
+      ['keys that never are', { paths: ['**'], backend: s3('{path}', 'acme-network') }, true],
+      [
+        'a bucket that is left to the repository',
+        { paths: ['**'], backend: { type: 's3', config: { key: 'a' } } },
+        false,
+      ],
+    ])('reads beside another repository with %s: %s', (_, stack, isTold) => {
+      const answer = sessionOf([simple, repositoryCalled('other', stack)], 'plan');
+      expect(answer).toMatchObject(isTold ? { ok: true } : { problem: { code: 'E_CREDENTIALS' } });
+    });
+
+    test('keys in one bucket that begin with the repository are apart', () => {
+      const mine = repositoryOf({ paths: ['**'], backend: s3('{repo}/{path}'), reads: ['network/**'] });
+      const session = policyOf(
+        [mine, repositoryCalled('other', { paths: ['**'], backend: s3('{repo}/{path}') })],
+        'plan',
+      );
+      const mayGet = (key: string) => may(session, 's3:GetObject', object(key));
+      expect(['infra-live/network/eu', 'other/network/eu', 'other/prod/app'].map(mayGet)).toEqual([true, false, false]);
+    });
   });
 
   test.each<[what: string, stacks: readonly Stack[]]>([

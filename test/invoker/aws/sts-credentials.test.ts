@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { roleSessionPolicy, secretsSessionPolicy } from '../../../invoker/aws/session-policies.ts';
 import { stsCredentials } from '../../../invoker/aws/sts-credentials.ts';
 import type { RunRecord } from '../../../invoker/run.ts';
-import type { Repository, StackSettings } from '../../../policies/allowlist.ts';
+import type { Policy, Repository, StackSettings } from '../../../policies/allowlist.ts';
 import { canonicalPath } from '../../../policies/path.ts';
 import { stackSettings } from '../../../policies/stack.ts';
 import { policyFrom } from '../../support/policy.ts';
@@ -56,7 +56,13 @@ const repositoryWith = (differences: object = {}, stack: object = {}): Repositor
   return repository;
 };
 
+const policyWith = (of: Repository): Policy => ({
+  issuers: new Map(),
+  trustInvoker: false,
+  repositories: new Map([[of.name, of]]),
+});
 const repository = repositoryWith();
+const inForce = policyWith(repository);
 const path = value(canonicalPath('prod/vpc'));
 const id = 'r_aaaabbbbccccddddeeeeffff22';
 const settingsOf = (of: Repository): StackSettings => stackSettings(of, path);
@@ -65,7 +71,7 @@ const run = (command: 'plan' | 'apply', differences: Partial<RunRecord> = {}): R
   id,
   ...differences,
 });
-const given = (of: Repository, command: 'plan' | 'apply') => ofRun(run(command), of, settingsOf(of));
+const given = (of: Repository, command: 'plan' | 'apply') => ofRun(run(command), of, settingsOf(of), policyWith(of));
 
 interface Assumed {
   readonly role: string | null;
@@ -155,7 +161,9 @@ describe('for the run itself', () => {
     expect(ofSecrets?.role).toBe(runRole);
     expect(JSON.parse(ofSecrets?.policy ?? '{}')).toEqual(JSON.parse(value(secretsSessionPolicy([...secrets].sort()))));
     expect(ofRole).toMatchObject({ role, name: id, source: id, tags: { repo: 'infra-live', path: 'prod/vpc' } });
-    expect(ofRole?.policy).toBe(value(roleSessionPolicy({ repository, path, command, partition: 'aws' })));
+    expect(ofRole?.policy).toBe(
+      value(roleSessionPolicy({ policy: inForce, repository, path, command, partition: 'aws' })),
+    );
   });
 
   test('who asks is in the tags, where somebody is known', async () => {
@@ -163,7 +171,7 @@ describe('for the run itself', () => {
       ...{ issuer: 'gitlab', job: '77', user: '42', login: 'ada', project: 'acme/infra-live' },
       ...{ commit: 'a'.repeat(40), isMergeRequest: false, claims: {} },
     };
-    await ofRun(run('plan', { asker: { identity, planners: [] } }), repository, settingsOf(repository));
+    await ofRun(run('plan', { asker: { identity, planners: [] } }), repository, settingsOf(repository), inForce);
     expect(assumed()[1]?.tags).toEqual({ repo: 'infra-live', path: 'prod/vpc', job: '77', user: 'gitlab:42' });
   });
 
@@ -175,7 +183,12 @@ describe('for the run itself', () => {
       ...{ issuer: 'gitlab', job, user: '42', login: 'ada', project: 'acme/infra-live' },
       ...{ commit: 'a'.repeat(40), isMergeRequest: false, claims: {} },
     };
-    const answer = await ofRun(run('plan', { asker: { identity, planners: [] } }), repository, settingsOf(repository));
+    const answer = await ofRun(
+      run('plan', { asker: { identity, planners: [] } }),
+      repository,
+      settingsOf(repository),
+      inForce,
+    );
     expect(answer).toMatchObject({ ok: false, problem: { code: 'E_CREDENTIALS' } });
     expect(assumed()).toEqual([]);
   });

@@ -13,9 +13,11 @@ const from = (secret: string) => ({ name: 'DNS_TOKEN', secret, key: 'token' });
 
 describe('a server without an AWS account', () => {
   const asked = async (plan: RunAs) => {
-    const [repository] = policyFrom(openPolicy).repositories.values();
+    const policy = policyFrom(openPolicy);
+    const [repository] = policy.repositories.values();
     if (repository === undefined) throw new Error('the policy has no repository');
-    return noCredentials.ofRun(queuedRun(), repository, { ...usualSettings, plan, apply: { role, envSecrets: [] } });
+    const settings = { ...usualSettings, plan, apply: { role, envSecrets: [] } };
+    return noCredentials.ofRun(queuedRun(), repository, settings, policy);
   };
 
   test('hands out nothing where nothing is wanted, or all of it is in files', async () => {
