@@ -19,11 +19,11 @@ data "aws_iam_policy_document" "worker_door" {
     resources = [local.policy_arn]
   }
 
-  # A presigned grant can do what its signer may. `*`: plans are named by their run.
+  # A presigned grant can do what its signer may. `*`: plans are named by their run, cached providers by their lock file.
   statement {
-    sid       = "Plans"
+    sid       = "PlansAndProviders"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.this["plans"].arn}/plans/*"]
+    resources = [for prefix in ["plans", "provider-cache"] : "${aws_s3_bucket.this["plans"].arn}/${prefix}/*"]
   }
 
   # Without it S3 does not say that a plan is missing.
