@@ -12,15 +12,24 @@ export type Exchange =
   | { readonly door: DoorName; readonly event: Readonly<Record<string, string>>; readonly answer: Said }
   | { readonly round: Readonly<Record<string, string>>; readonly gone?: string };
 
+/** Of answers, what is used in the next question: each where it is said. */
+interface Told {
+  readonly run: { readonly id: string; readonly command: string };
+  readonly runKey: string;
+  readonly token: string;
+}
+
+/** Of a worker, the same each time that it tells its claim. */
+const nonce = 'n'.repeat(22);
+
 /** Asks today's doors, and keeps what was said. */
 export function recorder(doors: Doors) {
   const exchanges: Exchange[] = [];
   const ask = async (door: DoorName, operation: string, request: object, credential: object = {}) => {
     const event = { operation, request: JSON.stringify(request), ...credential };
-    const answer = (await doors.ask(door, event)) as { status: number; body: Record<string, unknown> };
+    const answer = await doors.ask(door, event);
     exchanges.push({ door, event, answer });
-    // biome-ignore lint/suspicious/noExplicitAny: what comes back is looked into by what it is used for.
-    return answer.body as any;
+    return answer.body as Told;
   };
   const round = async (gone?: string) => {
     if (gone !== undefined) doors.gone(gone);
@@ -31,9 +40,9 @@ export function recorder(doors: Doors) {
   const asked = (job: number, request: object) =>
     ask('deploy', 'createRun', { ref: 'main', sha: commit, ...request }, { idToken: `job-${job}` });
   /** From its start to the phase before its command. */
-  const begun = async ({ run: { id, command } }: { run: { id: string; command: string } }) => {
+  const begun = async ({ run: { id, command } }: Told) => {
     const ticket = (await round())[id] ?? '';
-    const { token } = await ask('worker', 'claim', { run: id, ticket });
+    const { token } = await ask('worker', 'claim', { run: id, ticket, nonce });
     const tell = (operation: string, body: object = {}) => ask('worker', operation, body, { token });
     await tell('source', { ref: 'refs/heads/main', commit, tip: commit });
     await tell('phase', { phase: 'gate' });
@@ -102,6 +111,7 @@ export async function wholeConversation(doors: Doors): Promise<readonly Exchange
   await ask('audit', 'getRun', { id });
   await ask('audit', 'getLogs', { id });
   await ask('audit', 'listAudit', { limit: '100' });
+  await ask('audit', 'verifyAudit', { limit: '100' });
   return exchanges;
 }
 
@@ -112,7 +122,7 @@ export async function inFlight(doors: Doors) {
   const { token } = await begun(running);
   const queued = await asked(402, { command: 'plan', path: 'prod/vpc' });
   return {
-    running: { id: running.run.id as string, runKey: running.runKey as string, token },
-    queued: { id: queued.run.id as string, runKey: queued.runKey as string },
+    running: { id: running.run.id, runKey: running.runKey, token },
+    queued: { id: queued.run.id, runKey: queued.runKey },
   };
 }

@@ -21,7 +21,7 @@ import { runReading } from '../../invoker/run-reading.ts';
 import { deriveKeys } from '../../invoker/secret.ts';
 import { workerOperations } from '../../invoker/worker-operations.ts';
 import { ok, refuse } from '../../policies/contract/error.ts';
-import { macOf } from '../../policies/mac.ts';
+import { isMacOf, macOf } from '../../policies/mac.ts';
 import { parseAllowlist } from '../../policies/parse.ts';
 import { anybody, clientFor } from '../support/aws/clients.ts';
 import type { Moto } from '../support/aws/moto.ts';
@@ -106,7 +106,7 @@ export async function openDoors(
     failed,
   });
   const reading = runReading({ ...usual, pollMs: 2000 });
-  const verifyAudit = auditCheck(ledger, async () => true);
+  const verifyAudit = auditCheck(ledger, async (given, hash) => isMacOf(given, hash, keys.audit));
   const audit = directAudit({ operations: { ...auditOperations(ledger), ...reading, verifyAudit }, failed });
   const doors = { deploy, worker, audit };
 

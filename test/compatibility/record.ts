@@ -21,7 +21,7 @@ const held = await inFlight(doors);
 const items = (await doors.items()).map(textOf);
 await moto.stop();
 
-mkdirSync(directory);
+mkdirSync(directory, { recursive: true });
 const write = (name: string, content: object) =>
   writeFileSync(join(directory, name), `${JSON.stringify(content, undefined, 1)}\n`);
 write(recorded.conversation, { from, exchanges: conversation });

@@ -29,7 +29,10 @@ describe.skipIf(requires('aws')).each(readdirSync(recordings))('version %s', { t
     const doors = await openDoors(moto, 'conversation', from);
     const names = new Map<string, string>();
     const inTodaysNames = (text: string): string =>
-      [...names].reduce((said, [before, now]) => said.replaceAll(before, now), text);
+      // The longest first: a token has the id of its run in it.
+      [...names]
+        .sort(([a], [b]) => b.length - a.length)
+        .reduce((said, [before, now]) => said.replaceAll(before, now), text);
     for (const exchange of exchanges) {
       if ('round' in exchange) {
         if (exchange.gone !== undefined) doors.gone(inTodaysNames(exchange.gone));
@@ -82,6 +85,6 @@ describe.skipIf(requires('aws')).each(readdirSync(recordings))('version %s', { t
     doors.gone(running.id);
     const { [queued.id]: ticket } = await doors.round();
     expect(await ask('worker', 'claim', { run: queued.id, ticket })).toMatchObject({ run: queued.id, command: 'plan' });
-    expect(verifyChain(await doors.ledger.audit(0, 100))).toMatchObject({ ok: true, seq: 7 });
+    expect(verifyChain(await doors.ledger.audit(0, 100))).toMatchObject({ ok: true, seq: 6 });
   });
 });

@@ -70,6 +70,7 @@ describe.skipIf(requires('terraform', 'aws provider'))('the rendered module', ()
         plan: made.functions['worker-plan']?.aliasArn,
         apply: made.functions['worker-apply']?.aliasArn,
         perTenant: true,
+        concurrency: { plan: 40, apply: 20 },
       },
       fargate: {
         cluster: made.cluster,

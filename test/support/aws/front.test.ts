@@ -236,6 +236,29 @@ describe.skipIf(requires('aws'))('the front', { timeout: 60_000 }, () => {
       await expect(new DynamoDBClient({ ...as, maxAttempts: 3 }).send(get('ours'))).resolves.toBeDefined();
     });
 
+    it('meet one resource, where that is asked for', async () => {
+      front.inject('s3:ListBucket', { on: ':theirs', error: { code: 'SlowDown', status: 503 } });
+      front.inject('s3:ListBucket', { on: ':ours', error: { code: 'InternalError', status: 500 } });
+      const list = () => s3().send(new ListObjectsV2Command({ Bucket: 'ours' }));
+      await expect(list()).rejects.toMatchObject(named('InternalError'));
+      await expect(list()).resolves.toBeDefined();
+    });
+
+    it('hold a request back until the test lets go', async () => {
+      const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+      front.inject('dynamodb:GetItem', { held });
+      let isAnswered = false;
+      const answer = new DynamoDBClient(as).send(get('ours')).then(() => {
+        isAnswered = true;
+      });
+      // One that came later is answered.
+      await new DynamoDBClient(as).send(new GetItemCommand({ TableName: 'ours', Key: { pk: { S: 'later' } } }));
+      const waiting = isAnswered;
+      letGo();
+      await answer;
+      expect(waiting).toBe(false);
+    });
+
     it('come as answers too, and late', async () => {
       front.inject('ecs:RunTask', { delayMs: 10, answer: { tasks: [], failures: [{ reason: 'RESOURCE:CPU' }] } });
       const { failures } = await new ECSClient(as).send(new RunTaskCommand({ cluster: 'runs', taskDefinition }));

@@ -13,6 +13,7 @@ export const lambdaArn = (name: string) => `arn:aws:lambda:${region}:${account}:
 export const echo = lambdaArn('echo');
 export const sink = lambdaArn('sink');
 export const isolated = lambdaArn('isolated');
+export const replaced = lambdaArn('replaced');
 export const taskDefinition = `arn:aws:ecs:${region}:${account}:task-definition/worker:1`;
 export const macKey = `arn:aws:kms:${region}:${account}:key/macs`;
 export const dataKey = `arn:aws:kms:${region}:${account}:key/data`;
@@ -52,7 +53,10 @@ export function testWorld(overrides: Partial<World> = {}): World {
             allow(['kms:GenerateDataKey', 'kms:Decrypt'], dataKey),
             allow('secretsmanager:GetSecretValue', `arn:aws:secretsmanager:${region}:${account}:secret:ours-*`),
             allow('logs:*', `arn:aws:logs:${region}:${account}:log-group:/ours:*`),
-            allow('lambda:InvokeFunction', [`${echo}:live`, `${sink}:live`, `${isolated}:live`]),
+            allow(
+              'lambda:InvokeFunction',
+              [echo, sink, isolated, replaced].map(arn => `${arn}:live`),
+            ),
             allow(['ecs:RunTask', 'ecs:StopTask', 'ecs:DescribeTasks', 'ecs:ListTasks'], '*'),
             allow('iam:PassRole', worker),
             allow(assume, target),

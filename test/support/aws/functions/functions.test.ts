@@ -3,7 +3,7 @@ import { InvokeCommand, type InvokeCommandInput, LambdaClient } from '@aws-sdk/c
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requires } from '../../requirements.ts';
 import { startTestFront, type TestFront } from '../test-front.ts';
-import { echo, isolated, lambda, lambdaArn, sink, testWorld } from '../test-world.ts';
+import { echo, isolated, lambda, lambdaArn, replaced, sink, testWorld } from '../test-world.ts';
 
 const busy = lambdaArn('busy');
 const broken = lambdaArn('broken');
@@ -23,6 +23,7 @@ describe.skipIf(requires('aws'))('functions', { timeout: 60_000 }, () => {
         code: { bundle: join(import.meta.dirname, 'nothing.js') },
         asynchronous: told(`${echo}:live`),
       },
+      [replaced]: lambda,
       [silent]: { ...lambda, asynchronous: told(`${sink}:live`) },
     };
     ({ front, as, stop } = await startTestFront({ world: { ...world, functions } }));
@@ -55,6 +56,26 @@ describe.skipIf(requires('aws'))('functions', { timeout: 60_000 }, () => {
     for (const name of ['echo', 'echo:2', echo, `${echo}:$LATEST`]) {
       await expect(invoke(name, {})).rejects.toMatchObject({ name: 'AccessDeniedException' });
     }
+  });
+
+  const calls = () => front.functionLog(replaced).match(/^called/gm)?.length;
+
+  it('are replaced for whoever invokes them next, and end what is under way', async () => {
+    const count = async () => (await invoke(`${replaced}:live`, {})).payload.count;
+    expect(await count()).toBe(1);
+    const slow = invoke(`${replaced}:live`, { sleepMs: 1000 });
+    await expect.poll(calls, { timeout: 20_000 }).toBe(2);
+    front.replaceCode(replaced, { ...lambda.code });
+    expect([await count(), await count()]).toEqual([1, 2]);
+    expect((await slow).payload).toMatchObject({ count: 2 });
+  });
+
+  it('are killed in the middle of what they do, and begin anew', async () => {
+    const killed = invoke(`${replaced}:live`, { sleepMs: 60_000 });
+    await expect.poll(calls, { timeout: 20_000 }).toBe(5);
+    await front.killFunction(replaced);
+    expect(await killed).toMatchObject({ FunctionError: 'Unhandled', payload: { errorType: 'Runtime.ExitError' } });
+    expect((await invoke(`${replaced}:live`, {})).payload).toMatchObject({ count: 1 });
   });
 
   it('use an environment again, and another one at the same time', async () => {
