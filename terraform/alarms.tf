@@ -8,9 +8,22 @@ locals {
     failed        = { from = ["deploy", "worker", "audit", "keeper"], threshold = 1, why = "A function could not answer, or the keeper not do its work" }
     policy-broken = { from = ["deploy", "worker", "keeper"], threshold = 1, why = "The policy cannot be used: every request is refused" }
     mirror-failed = { from = ["keeper"], threshold = 1, why = "The audit trail is not mirrored" }
+    # A function that began too late, or twice, comes with a ticket that is spent: some are ordinary.
+    bad-ticket = {
+      from      = ["worker"]
+      threshold = 5
+      why       = "Tickets and tokens are tried at the worker door that are not good there"
+      pattern   = "{ $.event = \"denied\" && $.code = \"E_UNAUTHENTICATED\" }"
+    }
   }
   filters = merge([
-    for event, counted in local.events : { for door in counted.from : "${event}/${door}" => { event = event, door = door } }
+    for event, counted in local.events : {
+      for door in counted.from : "${event}/${door}" => {
+        event   = event
+        door    = door
+        pattern = try(counted.pattern, "{ $.event = \"${event}\" }")
+      }
+    }
   ]...)
 }
 
@@ -19,7 +32,7 @@ resource "aws_cloudwatch_log_metric_filter" "event" {
 
   name           = each.value.event
   log_group_name = aws_cloudwatch_log_group.door[each.value.door].name
-  pattern        = "{ $.event = \"${each.value.event}\" }"
+  pattern        = each.value.pattern
 
   metric_transformation {
     name          = each.value.event

@@ -73,6 +73,44 @@ run "has_functions_once_the_image_is_pushed" {
   }
 }
 
+run "tells_the_keeper_how_many_functions_may_work_at_once" {
+  command = apply
+
+  variables {
+    image_digest  = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    lambda_worker = { plan_concurrency = 7, apply_concurrency = -1 }
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.door["keeper"].environment[0].variables.INFRA_DEPLOYER_SETTINGS).lambda.concurrency == { plan = 7 }
+    error_message = "What takes from the account's pool has no number."
+  }
+}
+
+run "refuses_a_pool_without_room" {
+  command = plan
+
+  variables {
+    lambda_worker = { apply_concurrency = 0 }
+  }
+
+  expect_failures = [var.lambda_worker]
+}
+
+run "counts_refused_tickets_and_no_other_refusal_of_workers" {
+  command = plan
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_log_metric_filter.event["bad-ticket/worker"].pattern, "$.event = \"denied\" && $.code = \"E_UNAUTHENTICATED\"")
+    error_message = "A worker whose run has ended is refused too, and that is ordinary."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.event["denied/deploy"].pattern == "{ $.event = \"denied\" }"
+    error_message = "Every refusal of the deploy door counts."
+  }
+}
+
 run "has_tasks_with_a_network" {
   command = apply
 
