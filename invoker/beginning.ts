@@ -1,5 +1,5 @@
 /** What a worker may begin: its source, and its apply, by the policy and the receipts as they are at that moment. */
-import type { Repository } from '../policies/allowlist.ts';
+import type { Policy, Repository } from '../policies/allowlist.ts';
 import { ok, type Result, refuse } from '../policies/contract/error.ts';
 import { review } from '../policies/review.ts';
 import { findReceipt } from './find-receipt.ts';
@@ -18,14 +18,8 @@ export interface BeginningParts {
 }
 
 export function beginning({ ledger, policy, seals, now }: BeginningParts) {
-  const allowed = async (run: RunRecord): Promise<Result<Repository>> => {
-    const reviewed = review(
-      (await policy.current()).policy,
-      run,
-      () => 'the policy has changed and no longer allows this run',
-    );
-    return reviewed.ok ? ok(reviewed.value.repository) : reviewed;
-  };
+  const allowed = async (run: RunRecord): Promise<Result<Repository>> =>
+    allowedBy((await policy.current()).policy, run);
 
   /** What the door says of a resolved source: may the plan be kept, or which plan does the apply take. */
   async function mayResolve(
@@ -63,4 +57,10 @@ export function beginning({ ledger, policy, seals, now }: BeginningParts) {
   }
 
   return { allowed, mayResolve, mayBegin };
+}
+
+/** The repository of the run, where this policy still allows it. */
+export function allowedBy(inForce: Policy, run: RunRecord): Result<Repository> {
+  const reviewed = review(inForce, run, () => 'the policy has changed and no longer allows this run');
+  return reviewed.ok ? ok(reviewed.value.repository) : reviewed;
 }

@@ -25,7 +25,7 @@ import { printable } from '../policies/printable.ts';
 import { stackSettings } from '../policies/stack.ts';
 import { auditEvent } from './audit-event.ts';
 import { unauthenticated } from './bearer.ts';
-import { type BeginningParts, beginning } from './beginning.ts';
+import { allowedBy, type BeginningParts, beginning } from './beginning.ts';
 import { claiming } from './claiming.ts';
 import type { RunCredentials } from './credentials.ts';
 import { type DoorOperation, doorOperation } from './door-operation.ts';
@@ -62,7 +62,7 @@ const nothing = Type.Object({}, { additionalProperties: false });
 /** By the name that workers call each by. */
 export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string, DoorOperation>> {
   const { ledger, logs, plans, policy, credentials, grantErroredState, grantProviders, now, leaseMs } = parts;
-  const { allowed, mayResolve, mayBegin } = beginning(parts);
+  const { mayResolve, mayBegin } = beginning(parts);
   const claim = claiming(parts);
   const finish = finishing(parts);
 
@@ -158,9 +158,9 @@ export function workerOperations(parts: WorkerDoorParts): Readonly<Record<string
           // INVARIANT: for an apply the plan that it spends has been found by then.
           if (run.commit === undefined) throw new DoorError(unsettled);
           if (run.cancelRequested) throw new DoorError({ code: 'E_CANCELED', message: 'the run was canceled' });
-          const repository = orThrow(await allowed(run));
-          const settings = stackSettings(repository, orThrow(canonicalPath(run.request.path)));
           const { policy: inForce } = await policy.current();
+          const repository = orThrow(allowedBy(inForce, run));
+          const settings = stackSettings(repository, orThrow(canonicalPath(run.request.path)));
           return orThrow(await credentials.ofRun(run, repository, settings, inForce));
         };
         return recorded(asking, begin());
